@@ -1,0 +1,55 @@
+# `make demo` and `make test` do everything on a fresh machine; `make help` lists the rest.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Installs follow the dependency groups in pyproject.toml; a stamp a group.
+STAMP = $(VENV)/.installed-$(1)
+# A waiting OpenMP thread sleeps instead of spinning: on few cores that is 10x faster.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types doctest coverage format wheel-test min-versions bench clean
+
+help:  ## List the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -q --upgrade "pip>=25.1"
+
+$(VENV)/.installed-%: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) install -q -c constraints.txt --group $* -e .
+	@touch $@
+
+demo: $(call STAMP,demo)  ## Install and run the quickstart (up to 3 minutes); saves quickstart.png.
+	$(BIN)/python examples/plot_1_quickstart.py --save quickstart.png
+
+test: $(call STAMP,test)  ## Install and run all tests and doctests.
+	$(BIN)/python -m pytest -q -n 2
+
+check: lint types coverage  ## Everything that CI asks: lint, types, tests, doctests, coverage.
+
+lint: $(call STAMP,dev)  ## Ruff (style, docstrings, formatting).
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(call STAMP,dev)  ## Mypy, strict, on the package.
+	$(BIN)/mypy
+
+coverage: $(call STAMP,dev)  ## Tests and doctests with warnings as errors; lines and branches covered.
+	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term-missing
+
+format: $(call STAMP,dev)  ## Format the code and fix what ruff can fix.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel-test: $(call STAMP,dev)  ## Build sdist and wheel; import the wheel outside the checkout.
+	rm -rf dist && $(PIP) wheel -q --no-deps -w dist .
+	$(PYTHON) -m zipfile -l dist/*.whl
+
+bench: $(call STAMP,bench)  ## The leakage and quality check on real data: make bench DATA=folder.
+	$(BIN)/python benchmarks/leakage.py --data $(DATA)
+
+clean:  ## Remove the environment and everything built.
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -1,0 +1,8 @@
+"""Leak-free entity embeddings of categorical columns for scikit-learn."""
+
+from sk_entity._encoder import EntityEmbeddingEncoder
+from sk_entity._table import EmbeddingTable
+
+__version__ = "0.1.0"
+
+__all__ = ["EmbeddingTable", "EntityEmbeddingEncoder", "__version__"]

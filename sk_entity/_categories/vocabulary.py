@@ -1,0 +1,211 @@
+"""One column's vocabulary: a code for every category value."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api import types as pdt
+
+from sk_entity.exceptions import CategoryError, CellTypeError
+
+#: The code of every value that the training rows did not hold.
+UNKNOWN = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """Category values of one column and their codes.
+
+    Code 0 stands for unknown values; frequent categories follow in sorted order,
+    then one code for all infrequent ones (if any), then one for missing values (if
+    the training rows held any).
+
+    Attributes
+    ----------
+    categories : Index of shape (n_categories,)
+        Every value seen in training, without missing values, sorted.
+    codes : ndarray of shape (n_categories,), int64
+        The code of each category; infrequent categories share one.
+    infrequent_code : int or None
+        The code that infrequent categories share.
+    missing_code : int or None
+        The code of missing values, None when training rows held none.
+    n_codes : int
+        Number of codes, the unknown one included.
+    """
+
+    categories: pd.Index
+    codes: NDArray[np.int64]
+    infrequent_code: int | None
+    missing_code: int | None
+    n_codes: int
+
+    @classmethod
+    def build(
+        cls,
+        values: pd.Series,
+        weights: NDArray[np.float64],
+        *,
+        min_frequency: float | None = None,
+        max_categories: int | None = None,
+    ) -> "Vocabulary":
+        """Learn the vocabulary of ``values``.
+
+        Parameters
+        ----------
+        values : Series of shape (n_rows,)
+            Raw cells; rows of weight zero do not count as seen.
+        weights : ndarray of shape (n_rows,)
+            Sample weights; counts are sums of weights.
+        min_frequency : int, float or None
+            Categories below this count (int) or share of the weights (float) are
+            infrequent.
+        max_categories : int or None
+            Upper limit on the codes of seen values, the infrequent one included.
+
+        Returns
+        -------
+        vocabulary : Vocabulary
+        """
+        seen = weights > 0
+        row, uniques = _factorize(values if seen.all() else values[seen])
+        counts = np.bincount(row[row >= 0], weights[seen][row >= 0], len(uniques))
+        # An unused level of a category dtype is not a category that was seen.
+        order = _sorted_order(uniques)
+        order = order[counts[order] > 0]
+        categories, counts = uniques[order], counts[order]
+        rare = _infrequent(counts, weights.sum(), min_frequency, max_categories)
+        n_frequent = int((~rare).sum())
+        codes = np.empty(len(categories), dtype=np.int64)
+        codes[~rare] = np.arange(1, n_frequent + 1)
+        codes[rare] = n_frequent + 1
+        infrequent_code = n_frequent + 1 if rare.any() else None
+        n_codes = n_frequent + 1 + int(rare.any())
+        missing_code = n_codes if (row < 0).any() else None
+        return cls(
+            categories=categories,
+            codes=codes,
+            infrequent_code=infrequent_code,
+            missing_code=missing_code,
+            n_codes=n_codes + int(missing_code is not None),
+        )
+
+    def encode(
+        self, values: pd.Series
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+        """Give each value its code.
+
+        Parameters
+        ----------
+        values : Series of shape (n_rows,)
+
+        Returns
+        -------
+        codes : ndarray of shape (n_rows,), int64
+            Unknown values, and missing ones not seen in training, get code 0.
+        missing : ndarray of shape (n_rows,), bool
+            True where the cell is missing.
+        unknown : ndarray of shape (n_rows,), bool
+            True where the value is present but was not seen in training.
+        """
+        row, uniques = _factorize(values)
+        # One more slot at the end: row -1 (missing) reads it.
+        code_of = np.full(len(uniques) + 1, UNKNOWN, dtype=np.int64)
+        if len(uniques) and len(self.categories):
+            found = _indexer(self.categories, uniques)
+            code_of[:-1][found >= 0] = self.codes[found[found >= 0]]
+        code_of[-1] = UNKNOWN if self.missing_code is None else self.missing_code
+        codes = code_of[row]
+        missing = row < 0
+        return codes, missing, (codes == UNKNOWN) & ~missing
+
+    @staticmethod
+    def refuse(values: pd.Series, mask: NDArray[np.bool_], what: str) -> None:
+        """Raise a `CategoryError` if any row of ``mask`` is True."""
+        if mask.any():
+            shown = list(pd.unique(values[mask]))[:5]
+            raise CategoryError(
+                f"Column {values.name!r} has {int(mask.sum())} {what} cells, for example "
+                f"{shown!r}, and handle_{what}='error'. Clean the column, or pass "
+                f"handle_{what}='value' (a learned vector) or 'return_nan'."
+            )
+
+
+def _factorize(values: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
+    """Row -> position in the unique values (-1: missing); hashes each value once."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        levels = values.cat.categories
+        return values.cat.codes.to_numpy().astype(np.int64), _plain_index(levels)
+    try:
+        row, uniques = pd.factorize(values, use_na_sentinel=True)
+    except TypeError as error:
+        _refuse_nested(values.name, values)
+        raise CellTypeError(
+            f"Column {values.name!r} holds cells that cannot be compared: {error}. "
+            "Each argument must be a string or a number, one a cell."
+        ) from error
+    index = _plain_index(pd.Index(uniques))
+    if pdt.is_object_dtype(index.dtype):
+        _refuse_nested(values.name, index)
+    return row.astype(np.int64, copy=False), index
+
+
+def _refuse_nested(name: Hashable, values: Any) -> None:
+    for value in values:
+        if isinstance(value, (dict, list, set, tuple, frozenset, np.ndarray)):
+            raise CellTypeError(
+                f"Column {name!r} holds {value!r}, a {type(value).__name__}: each "
+                "argument must be a string or a number, one a cell. Explode, join or "
+                "drop the column."
+            )
+
+
+def _plain_index(index: pd.Index) -> pd.Index:
+    """Numbers stay numbers, everything else becomes Python objects.
+
+    The same value then has the same key whatever string, nullable or Arrow dtype the
+    frame stores it in.
+    """
+    dtype = index.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
+        return index
+    if pdt.is_numeric_dtype(dtype) and not pdt.is_bool_dtype(dtype):
+        kind = "float64" if pdt.is_float_dtype(dtype) else "int64"
+        return pd.Index(index.to_numpy(dtype=kind))
+    return pd.Index(index.to_numpy(dtype=object), dtype=object)
+
+
+def _indexer(categories: pd.Index, uniques: pd.Index) -> NDArray[np.intp]:
+    if pdt.is_object_dtype(categories.dtype) != pdt.is_object_dtype(uniques.dtype):
+        categories, uniques = categories.astype(object), uniques.astype(object)
+    return categories.get_indexer(uniques)
+
+
+def _sorted_order(index: pd.Index) -> NDArray[np.intp]:
+    """Sort by value; values of several types by type first."""
+    try:
+        return np.argsort(index.to_numpy(), kind="stable")
+    except TypeError:
+        keys = [(type(value).__name__, str(value)) for value in index]
+        return np.asarray(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
+
+
+def _infrequent(
+    counts: NDArray[np.float64],
+    total: float,
+    min_frequency: float | None,
+    max_categories: int | None,
+) -> NDArray[np.bool_]:
+    """Which categories are infrequent, by the rules of scikit-learn's encoders."""
+    rare = np.zeros(len(counts), dtype=bool)
+    if min_frequency is not None:
+        is_share = not isinstance(min_frequency, (int, np.integer))
+        rare = counts < (min_frequency * total if is_share else min_frequency)
+    limit = max_categories
+    if limit is not None and limit < int((~rare).sum()) + int(rare.any()):
+        by_count = np.argsort(-counts, kind="stable")
+        rare[by_count[limit - 1 :]] = True
+    return rare

@@ -1,0 +1,588 @@
+"""The encoder: START HERE.
+
+Values become codes (`_categories`), codes become vectors by training (`_learning`),
+vectors are a table (`_table`), and the table is looked up here.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
+from sklearn.utils.validation import check_is_fitted
+
+from sk_entity._categories import UNKNOWN, Vocabulary, select_columns
+from sk_entity._table import EmbeddingTable, coordinate_names
+from sk_entity._validation import (
+    Interval,
+    StrOptions,
+    check_folds,
+    check_frame,
+    check_target,
+    check_weights,
+    exact_floats,
+    fresh_seed,
+    input_names,
+    output_container,
+    request_splitter,
+)
+from sk_entity.exceptions import ColumnError, NoCategoricalColumnsWarning
+
+if TYPE_CHECKING:
+    from sk_entity._learning.rows import Rows
+
+#: The code of cells whose output is to be NaN.
+_NAN = -1
+
+
+class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
+    """Turn categorical columns into learned dense vectors, without target leakage.
+
+    A small neural network learns a vector for every category of every categorical
+    column from the target [1]_, with the numeric columns as side inputs. Similar
+    categories get similar vectors, and any estimator can use the coordinates as
+    numeric features.
+
+    The features of the *training* rows are cross-fitted: each fold of the rows has
+    embedding tables of its own that never see the targets of that fold, and
+    :meth:`fit_transform` looks every row up in the tables of its own fold. All tables
+    are read by one decoder and trained together, so they share one space; the table
+    that :meth:`transform` uses sees all rows. The decoder learns only from the tables
+    that did not see the row at hand. It is the one thing that folds share: a few
+    thousand weights that see all targets.
+
+    Unknown values get a learned vector, and categories with few rows are drawn
+    towards it. Missing values are a category of their own when training rows hold
+    any.
+
+    .. note::
+        ``fit(X, y).transform(X)`` does not equal ``fit_transform(X, y)``, because
+        :meth:`fit_transform` cross-fits. Pipelines call it in training; do so too.
+
+    Parameters
+    ----------
+    categorical_features : {"from_dtype", "all"}, str, list, mask or callable, \
+            default="from_dtype"
+        The columns to embed: those of str, object and category dtype
+        (``"from_dtype"``), every column (``"all"``), a list of names or positions, a
+        boolean mask, or a callable that takes the frame and returns one of these. All
+        other columns must be numeric or boolean; they are inputs of the net.
+    remainder : {"passthrough", "drop"}, default="passthrough"
+        Whether the numeric columns are part of the output.
+    min_frequency : int, float or None, default=None
+        Categories with fewer rows (int) or a smaller share of the rows (float) share
+        one vector.
+    max_categories : int or None, default=None
+        Upper limit on the vectors of seen categories of a column, the shared one
+        included.
+    handle_unknown : {"value", "return_nan", "error"}, default="value"
+        What values not seen in training get: the learned unknown vector, NaN, or an
+        error.
+    handle_missing : {"value", "return_nan", "error"}, default="value"
+        What missing values get: a vector of their own if training held any, otherwise
+        the unknown vector; NaN; or an error (in fit, too).
+    embedding_dim : "auto", int, dict or callable, default="auto"
+        Coordinates of each column: the fourth root of its number of categories, at
+        most 8 (``"auto"``), one int for all, a dict from column to int (others are
+        automatic), or a callable of the number of categories.
+    shrinkage : float, default=0.5
+        How strongly categories with few rows are drawn towards the unknown vector: a
+        penalty of ``shrinkage / 2`` times the squared distance, once a category.
+    hidden_units : tuple of int, default=(64, 32)
+        Widths of the decoder's hidden layers. A linear path stands beside them.
+    dropout : float in [0, 1), default=0
+        Dropout after each hidden layer.
+    embedding_dropout : float in [0, 1), default=0.1
+        Share of the codes replaced by "unknown" in training. It trains the unknown
+        vector.
+    max_epochs : "auto" or int, default="auto"
+        Passes over the rows; ``"auto"`` spends a budget of 4,000 optimizer steps.
+    batch_size : "auto" or int, default="auto"
+        Rows a step; ``"auto"`` is a fortieth of the rows as a power of two in 128 ..
+        2048.
+    learning_rate : float, default=0.01
+        Start of the cosine schedule for the tables; the decoder gets a tenth of it.
+    weight_decay : float, default=1e-3
+        L2 penalty of the decoder.
+    early_stopping : bool, default=True
+        Stop after a quarter of the planned epochs without a better loss and go back to
+        the best. The loss is out-of-fold over all rows; with ``cv=None`` it is that of
+        a tenth of the rows, held out.
+    optimizer : "adam" or torch optimizer class, default="adam"
+        For the tables and the decoder.
+    callbacks : list of skorch callbacks or None, default=None
+        Added to those of the encoder.
+    net_params : dict or None, default=None
+        Further arguments of :class:`skorch.NeuralNet`, by skorch's names.
+    device : str, default="auto"
+        Where to train: a torch device, or ``"auto"`` for a GPU if there is one.
+    verbose : int, default=0
+        1 shows a progress bar.
+    cv : int, splitter, iterable or None, default=5
+        Folds of the cross-fitting: stratified for classification, and shuffled. A
+        splitter's validation folds must cover every row once. ``None`` turns
+        cross-fitting off: then every training row's features have seen its target,
+        and a model trained on them overfits.
+    random_state : int, RandomState instance or None, default=None
+        Same int, same bits. None takes a fresh seed from the operating system.
+
+    Attributes
+    ----------
+    embeddings_ : dict of str -> EmbeddingTable
+        The vectors of each categorical column.
+    target_type_ : {"continuous", "binary", "multiclass"}
+        As :class:`sklearn.preprocessing.TargetEncoder` decides it.
+    classes_ : ndarray of shape (n_classes,) or None
+        Class labels; None for regression.
+    feature_groups_ : dict of str -> list of str
+        Output columns of each input column, to sum importances by input column.
+    history_ : DataFrame of shape (n_epochs, n_values)
+        Losses and seconds of each epoch. ``train_loss`` is out-of-fold.
+    net_ : skorch.NeuralNet
+        The trained net, trimmed for prediction; None without categorical columns.
+    n_features_in_ : int
+        Number of input columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the input columns, if all are strings.
+
+    See Also
+    --------
+    sklearn.preprocessing.TargetEncoder : One number a category: faster, and as good
+        where a category's mean target says all.
+    sklearn.preprocessing.OneHotEncoder : For few categories and linear models.
+
+    References
+    ----------
+    .. [1] C. Guo and F. Berkhahn (2016), "Entity Embeddings of Categorical Variables",
+       arXiv:1604.06737.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sk_entity import EntityEmbeddingEncoder
+    >>> X = pd.DataFrame({"city": ["Rome", "Oslo", None, "Bari"] * 25, "size": range(100)})
+    >>> y = [2.0, 5.0, 3.0, 2.5] * 25
+    >>> encoder = EntityEmbeddingEncoder(embedding_dim=2, random_state=0)
+    >>> encoder.fit_transform(X, y).shape
+    (100, 3)
+    >>> encoder.get_feature_names_out()
+    array(['city_00', 'city_01', 'size'], dtype=object)
+    >>> encoder.embeddings_["city"]
+    EmbeddingTable('city', 3 categories, dim 2)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "categorical_features": [str, "array-like", callable],
+        "remainder": [StrOptions({"passthrough", "drop"})],
+        "min_frequency": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+            None,
+        ],
+        "max_categories": [Interval(Integral, 1, None, closed="left"), None],
+        "handle_unknown": [StrOptions({"value", "return_nan", "error"})],
+        "handle_missing": [StrOptions({"value", "return_nan", "error"})],
+        "embedding_dim": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+            Mapping,
+            callable,
+        ],
+        "shrinkage": [Interval(Real, 0, None, closed="left")],
+        "hidden_units": [tuple, list],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
+        "max_epochs": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "optimizer": [StrOptions({"adam"}), type],
+        "callbacks": [list, tuple, None],
+        "net_params": [dict, None],
+        "device": [str],
+        "verbose": ["verbose"],
+        "cv": ["cv_object", None],
+        "random_state": ["random_state"],
+    }
+
+    # Groups go to the splitter, which asks for them; the encoder itself does not.
+    __metadata_request__fit = {"groups": UNUSED}
+
+    def __init__(
+        self,
+        categorical_features: Any = "from_dtype",
+        *,
+        remainder: str = "passthrough",
+        min_frequency: float | None = None,
+        max_categories: int | None = None,
+        handle_unknown: str = "value",
+        handle_missing: str = "value",
+        embedding_dim: str | int | Mapping[str, int] | Callable[[int], int] = "auto",
+        shrinkage: float = 0.5,
+        hidden_units: tuple[int, ...] = (64, 32),
+        dropout: float = 0.0,
+        embedding_dropout: float = 0.1,
+        max_epochs: str | int = "auto",
+        batch_size: str | int = "auto",
+        learning_rate: float = 0.01,
+        weight_decay: float = 1e-3,
+        early_stopping: bool = True,
+        optimizer: Any = "adam",
+        callbacks: Any = None,
+        net_params: dict[str, Any] | None = None,
+        device: str = "auto",
+        verbose: int = 0,
+        cv: Any = 5,
+        random_state: Any = None,
+    ) -> None:
+        self.categorical_features = categorical_features
+        self.remainder = remainder
+        self.min_frequency = min_frequency
+        self.max_categories = max_categories
+        self.handle_unknown = handle_unknown
+        self.handle_missing = handle_missing
+        self.embedding_dim = embedding_dim
+        self.shrinkage = shrinkage
+        self.hidden_units = hidden_units
+        self.dropout = dropout
+        self.embedding_dropout = embedding_dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.early_stopping = early_stopping
+        self.optimizer = optimizer
+        self.callbacks = callbacks
+        self.net_params = net_params
+        self.device = device
+        self.verbose = verbose
+        self.cv = cv
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> "EntityEmbeddingEncoder":
+        """Learn the vectors of all categories.
+
+        .. note::
+            ``fit(X, y).transform(X)`` does not equal ``fit_transform(X, y)``: to make
+            training features for another model, use :meth:`fit_transform`.
+
+        Parameters
+        ----------
+        X : frame or array-like of shape (n_rows, n_columns)
+            Categorical and numeric columns.
+        y : array-like of shape (n_rows,)
+            Floats for regression; strings, integers or bools for classification.
+        sample_weight : array-like of shape (n_rows,) or None, default=None
+            How many rows each row stands for: a row of weight 2 counts as two.
+        groups : array-like of shape (n_rows,) or None, default=None
+            Rows of one group stay in one fold.
+
+        Returns
+        -------
+        self : EntityEmbeddingEncoder
+            The fitted encoder.
+
+        Raises
+        ------
+        ColumnError
+            If a column cannot be used as it is.
+        FoldError
+            If the folds do not cover every row exactly once.
+        ValueError
+            If a parameter, y or sample_weight is invalid.
+        """
+        self._fit(X, y, sample_weight, groups)
+        return self
+
+    def fit_transform(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Any:
+        """Learn the vectors and return the cross-fitted features of the same rows.
+
+        Each row gets the vectors that never saw its target.
+
+        .. note::
+            ``fit(X, y).transform(X)`` does not equal ``fit_transform(X, y)``: this is
+            the method for training data, :meth:`transform` that for new data.
+
+        Parameters
+        ----------
+        X : frame or array-like of shape (n_rows, n_columns)
+            Categorical and numeric columns.
+        y : array-like of shape (n_rows,)
+            Floats for regression; strings, integers or bools for classification.
+        sample_weight : array-like of shape (n_rows,) or None, default=None
+            How many rows each row stands for.
+        groups : array-like of shape (n_rows,) or None, default=None
+            Rows of one group stay in one fold.
+
+        Returns
+        -------
+        features : ndarray (float64) or DataFrame of shape (n_rows, n_columns_out)
+            The embedding coordinates, then the numeric columns.
+        """
+        frame, codes, fold, tables = self._fit(X, y, sample_weight, groups)
+        # The rows of fold k read table k, which never saw their targets.
+        vectors = [
+            _look_up(table, (fold, codes[:, j])) for j, table in enumerate(tables)
+        ]
+        return self._output(frame, vectors)
+
+    def transform(self, X: Any) -> Any:
+        """Return the features of new rows.
+
+        .. note::
+            ``fit(X, y).transform(X)`` does not equal ``fit_transform(X, y)``: these
+            vectors saw the targets of all training rows.
+
+        Parameters
+        ----------
+        X : frame or array-like of shape (n_rows, n_columns)
+            The columns of fit; any number of rows, 0 and 1 included.
+
+        Returns
+        -------
+        features : ndarray (float64) or DataFrame of shape (n_rows, n_columns_out)
+            The embedding coordinates, then the numeric columns.
+
+        Raises
+        ------
+        CategoryError
+            If ``handle_unknown`` or ``handle_missing`` is ``"error"`` and such a cell
+            is found.
+        """
+        check_is_fitted(self)
+        frame = check_frame(self, X, reset=False)
+        vectors = [
+            _look_up(table.vectors, (self._encode(frame.iloc[:, i], table.vocabulary),))
+            for i, table in zip(
+                self._columns.categorical, self.embeddings_.values(), strict=True
+            )
+        ]
+        return self._output(frame, vectors)
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, groups: Any
+    ) -> tuple[
+        pd.DataFrame, NDArray[np.int64], NDArray[np.int64], list[NDArray[np.float32]]
+    ]:
+        """Fit; return the frame, its codes, its folds, and the tables by fold."""
+        # Here, not at the top: ``import sk_entity`` and ``transform`` need no torch.
+        from sk_entity._learning.rows import Rows
+
+        self._validate_params()
+        frame = check_frame(self, X, reset=True)
+        target = check_target(y, len(frame))
+        weight = check_weights(sample_weight, frame)
+        seed = fresh_seed(self.random_state)
+        fold, n_folds = check_folds(self.cv, target, groups=groups, seed=seed)
+        self._columns = select_columns(frame, self.categorical_features)
+        self.target_type_, self.classes_ = target.kind, target.classes
+        names = input_names(self)
+        vocabularies = {
+            names[i]: Vocabulary.build(
+                frame.iloc[:, i],
+                weight,
+                min_frequency=self.min_frequency,
+                max_categories=self.max_categories,
+            )
+            for i in self._columns.categorical
+        }
+        codes = np.empty((len(frame), len(vocabularies)), dtype=np.int64)
+        for j, (i, vocabulary) in enumerate(
+            zip(self._columns.categorical, vocabularies.values(), strict=True)
+        ):
+            codes[:, j] = self._encode(frame.iloc[:, i], vocabulary)
+        if vocabularies:
+            rows = Rows(
+                np.maximum(codes, UNKNOWN),
+                self._numeric(frame, names),
+                target.values,
+                weight,
+                fold,
+            )
+            trained = self._learn(rows, vocabularies, n_folds, seed)
+            tables, self.net_, self.history_ = trained
+        else:
+            self._warn_no_categories(names)
+            tables, self.net_, self.history_ = [], None, pd.DataFrame()
+        self.embeddings_ = {
+            name: EmbeddingTable(
+                name,
+                vocabulary,
+                table[-1],
+                np.bincount(rows.codes[:, j], weight, vocabulary.n_codes),
+            )
+            for j, ((name, vocabulary), table) in enumerate(
+                zip(vocabularies.items(), tables, strict=True)
+            )
+        }
+        self.feature_groups_ = self._feature_groups(names)
+        return frame, codes, fold, tables
+
+    def _learn(
+        self, rows: "Rows", vocabularies: dict[str, Vocabulary], n_folds: int, seed: int
+    ) -> tuple[list[NDArray[np.float32]], Any, pd.DataFrame]:
+        """Train; return the tables of each column by fold, the net, and its history."""
+        from sk_entity._learning.sizes import embedding_dims
+        from sk_entity._learning.trainer import Settings, train
+
+        n_codes = [vocabulary.n_codes for vocabulary in vocabularies.values()]
+        # The unknown code is no category.
+        n_categories = [n - 1 for n in n_codes]
+        trained = train(
+            rows,
+            n_codes=n_codes,
+            dims=embedding_dims(self.embedding_dim, list(vocabularies), n_categories),
+            n_folds=n_folds,
+            n_classes=None if self.classes_ is None else len(self.classes_),
+            settings=Settings(
+                hidden_units=tuple(self.hidden_units),
+                dropout=self.dropout,
+                embedding_dropout=self.embedding_dropout,
+                shrinkage=self.shrinkage,
+                max_epochs=self.max_epochs,
+                batch_size=self.batch_size,
+                learning_rate=self.learning_rate,
+                weight_decay=self.weight_decay,
+                early_stopping=self.early_stopping,
+                optimizer=self.optimizer,
+                callbacks=self.callbacks or (),
+                net_params=self.net_params or {},
+                device=self.device,
+                verbose=self.verbose,
+            ),
+            seed=seed,
+        )
+        return trained.tables, trained.net, trained.history
+
+    def _encode(self, values: pd.Series, vocabulary: Vocabulary) -> NDArray[np.int64]:
+        """Return the codes of one column; -1 where the output is to be NaN."""
+        codes, missing, unknown = vocabulary.encode(values)
+        for what, mask, handling in (
+            ("missing", missing, self.handle_missing),
+            ("unknown", unknown, self.handle_unknown),
+        ):
+            if handling == "error":
+                vocabulary.refuse(values, mask, what)
+            elif handling == "return_nan":
+                codes[mask] = _NAN
+        return codes
+
+    def _numeric(self, frame: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
+        """Return the numeric columns as floats, NaN where missing; refuse infinity."""
+        numeric = np.empty((len(frame), len(self._columns.numeric)))
+        for j, i in enumerate(self._columns.numeric):
+            numeric[:, j] = exact_floats(names[i], frame.iloc[:, i])
+        return numeric
+
+    def _output(self, frame: pd.DataFrame, vectors: list[NDArray[np.float32]]) -> Any:
+        """Put vectors and numeric columns side by side, as ``set_output`` says."""
+        kept = self._columns.numeric if self.remainder == "passthrough" else ()
+        return output_container(
+            self, frame.index, vectors, {i: frame.iloc[:, i] for i in kept}
+        )
+
+    def _feature_groups(self, names: list[str]) -> dict[str, list[str]]:
+        groups = {
+            name: coordinate_names(name, table.dim)
+            for name, table in self.embeddings_.items()
+        }
+        if self.remainder == "passthrough":
+            groups |= {names[i]: [names[i]] for i in self._columns.numeric}
+        outputs = [output for group in groups.values() for output in group]
+        twice = sorted({name for name in outputs if outputs.count(name) > 1})
+        if twice:
+            raise ColumnError(
+                f"Output columns would share names: {twice!r}. A numeric column has "
+                "the name of an embedding coordinate: rename it."
+            )
+        return groups
+
+    def _warn_no_categories(self, names: list[str]) -> None:
+        shown = names[:10] + (["..."] if len(names) > 10 else [])
+        warnings.warn(
+            f"No categorical column found among {shown} by categorical_features="
+            f"{self.categorical_features!r}: the numeric columns pass through and "
+            "nothing is learned. Pass the names of the columns to embed, or 'all' for "
+            "every column.",
+            NoCategoricalColumnsWarning,
+            stacklevel=4,
+        )
+
+    def get_feature_names_out(
+        self, input_features: ArrayLike | None = None
+    ) -> NDArray[Any]:
+        """Return the names of the output columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            The names of fit, or None.
+
+        Returns
+        -------
+        names : ndarray of str, shape (n_columns_out,)
+            ``column_00``, ``column_01``, ... for each categorical column, then the
+            numeric columns.
+        """
+        check_is_fitted(self)
+        input_names(self, input_features)
+        names = [name for group in self.feature_groups_.values() for name in group]
+        return np.asarray(names, dtype=object)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return what metadata the encoder and its splitter ask for.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            ``sample_weight`` is for the encoder if requested by ``set_fit_request``;
+            ``groups`` is for the splitter ``cv``.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        methods = MethodMapping()
+        methods.add(caller="fit", callee="split")
+        methods.add(caller="fit_transform", callee="split")
+        router.add(splitter=request_splitter(self.cv), method_mapping=methods)
+        return router
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.categorical = True
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _look_up(
+    table: NDArray[np.float32], rows: tuple[NDArray[np.int64], ...]
+) -> NDArray[np.float32]:
+    """Read rows of a table (the last index is the code); NaN where it is -1."""
+    vectors = table[rows]
+    vectors[rows[-1] == _NAN] = np.nan
+    return vectors

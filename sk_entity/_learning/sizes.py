@@ -1,0 +1,108 @@
+"""How many coordinates a column gets, and how long and in what batches to train."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+from sk_entity.exceptions import ColumnError
+
+#: Optimizer steps of ``max_epochs="auto"``; fewer leave small data underfitted.
+STEP_BUDGET = 4000
+#: ... and passes: tiny data would otherwise be seen thousands of times.
+MAX_AUTO_EPOCHS = 300
+#: Trees split along axes: more coordinates than this never helped a tree ensemble.
+MAX_AUTO_DIM = 8
+
+
+def auto_dim(n_categories: int) -> int:
+    """Return the default embedding dimension: fourth root, at most 8.
+
+    >>> [auto_dim(n) for n in (2, 12, 100, 1115, 30_000)]
+    [1, 2, 3, 6, 8]
+    """
+    return min(MAX_AUTO_DIM, max(1, round(n_categories**0.25)))
+
+
+def embedding_dims(
+    rule: str | int | Mapping[str, int] | Callable[[int], int],
+    names: Sequence[str],
+    n_categories: Sequence[int],
+) -> list[int]:
+    """Resolve ``embedding_dim`` to one dimension a column.
+
+    Parameters
+    ----------
+    rule : "auto", int, dict of column -> int, or callable of the category count
+        Columns that a dict leaves out use the automatic rule.
+    names : list of str
+    n_categories : list of int
+
+    Returns
+    -------
+    dims : list of int
+
+    Raises
+    ------
+    ColumnError
+        If a dict names a column that is not categorical.
+    ValueError
+        If a dimension is not a positive integer.
+    """
+    if isinstance(rule, Mapping):
+        strange = sorted(set(rule) - set(names), key=str)
+        if strange:
+            raise ColumnError(
+                f"embedding_dim names {strange!r}, which are not categorical columns. "
+                f"Those are {list(names)!r}."
+            )
+        dims: list[Any] = [
+            rule.get(name, auto_dim(n))
+            for name, n in zip(names, n_categories, strict=True)
+        ]
+    elif callable(rule):
+        dims = [rule(n) for n in n_categories]
+    elif rule == "auto":
+        dims = [auto_dim(n) for n in n_categories]
+    else:
+        dims = [rule] * len(names)
+    for name, dim in zip(names, dims, strict=True):
+        if not isinstance(dim, Integral) or isinstance(dim, bool) or dim < 1:
+            raise ValueError(
+                f"embedding_dim must give a positive integer for each column, got "
+                f"{dim!r} for column {name!r}."
+            )
+    return [int(dim) for dim in dims]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Batch size, passes over the rows, and optimizer steps of one fit."""
+
+    batch_size: int
+    epochs: int
+    steps: int
+
+
+def schedule(
+    n_rows: int, batch_size: str | int, max_epochs: str | int, *, budget: int
+) -> Schedule:
+    """Resolve ``batch_size`` and ``max_epochs`` for ``n_rows`` training rows.
+
+    The automatic batch is a fortieth of the rows as a power of two in 128 .. 2048,
+    and the automatic number of epochs spends ``budget`` steps in at most
+    300 epochs: what small data needs is updates, not passes.
+
+    >>> schedule(7_000, "auto", "auto", budget=4000)
+    Schedule(batch_size=128, epochs=73, steps=4015)
+    >>> schedule(2_000_000, "auto", 2, budget=4000)
+    Schedule(batch_size=2048, epochs=2, steps=1954)
+    """
+    if batch_size == "auto":
+        batch_size = min(2048, max(128, 2 ** round(math.log2(max(n_rows / 40, 1)))))
+    per_epoch = math.ceil(n_rows / int(batch_size))
+    if max_epochs == "auto":
+        max_epochs = min(MAX_AUTO_EPOCHS, math.ceil(budget / per_epoch))
+    epochs = int(max_epochs)
+    return Schedule(int(batch_size), epochs, epochs * per_epoch)

@@ -1,0 +1,259 @@
+"""Rows -> trained tables: builds the net, runs skorch, returns plain numpy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from torch.optim.lr_scheduler import CosineAnnealingLR
+
+from sk_entity._learning.batches import BatchIterator, TensorRows
+from sk_entity._learning.isolation import isolated
+from sk_entity._learning.modules import Decoder, EmbeddingNet, FoldTables
+from sk_entity._learning.net import EntityNet, HalfSquaredError, HoldOut, TrainingBar
+from sk_entity._learning.numeric import NumericScaler
+from sk_entity._learning.rows import Rows
+from sk_entity._learning.sizes import STEP_BUDGET, Schedule, schedule
+
+#: Decoder learning rate over that of the tables.
+_DECODER_RATE = 0.1
+#: Rows times tables of one update: small batches teach every table that may see a
+#: row, large ones a random few.
+_VIEW_BUDGET = 4096
+#: Early stopping waits for this share of the planned epochs.
+_PATIENCE = 0.25
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The encoder's net and training parameters, as its docstring describes them."""
+
+    hidden_units: tuple[int, ...]
+    dropout: float
+    embedding_dropout: float
+    shrinkage: float
+    max_epochs: str | int
+    batch_size: str | int
+    learning_rate: float
+    weight_decay: float
+    early_stopping: bool
+    device: str
+    verbose: int
+    optimizer: Any
+    callbacks: Sequence[Any]
+    net_params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What training gives back.
+
+    Attributes
+    ----------
+    tables : list of ndarray of shape (n_tables, n_codes, dim), float32
+        One entry a column; the last table of each saw every row.
+    net : EntityNet
+    history : DataFrame
+        A row an epoch.
+    """
+
+    tables: list[NDArray[np.float32]]
+    net: EntityNet
+    history: pd.DataFrame
+
+
+def train(
+    rows: Rows,
+    *,
+    n_codes: Sequence[int],
+    dims: Sequence[int],
+    n_folds: int,
+    n_classes: int | None,
+    settings: Settings,
+    seed: int,
+) -> Trained:
+    """Train the tables of all columns together.
+
+    Parameters
+    ----------
+    rows : Rows
+        Codes, raw numbers, target, weight and fold of the training rows.
+    n_codes : list of int
+        Codes of each column, the unknown one included.
+    dims : list of int
+        Embedding dimension of each column.
+    n_folds : int
+        0: no cross-fitting.
+    n_classes : int or None
+        None for regression.
+    settings : Settings
+    seed : int
+        The only source of chance.
+
+    Returns
+    -------
+    trained : Trained
+    """
+    with isolated(seed):
+        generator = torch.Generator().manual_seed(seed)
+        rows = rows.merged()
+        dataset = _to_tensors(rows, n_folds, n_classes, _device(settings.device))
+        plan = schedule(
+            len(rows), settings.batch_size, settings.max_epochs, budget=STEP_BUDGET
+        )
+        module = _build_module(
+            rows, dataset.numeric.shape[1], n_codes, dims, n_folds, n_classes,
+            settings, generator,
+        )  # fmt: skip
+        net = _build_net(module, plan, n_folds, n_classes, settings, generator)
+        net.fit(dataset, y=None)
+        module = net.module_.eval()
+        tables = [t.cpu().numpy().copy() for t in module.tables.tables()]
+        history = _history(net)
+        net.trim_for_prediction()
+    return Trained(tables, net, history)
+
+
+def _device(device: str) -> str:
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def _to_tensors(
+    rows: Rows, n_folds: int, n_classes: int | None, device: str
+) -> TensorRows:
+    scaler = NumericScaler.fit(rows.numeric, rows.weight)
+    target = rows.target
+    if n_classes is None:
+        mean = np.average(target, weights=rows.weight)
+        spread = np.sqrt(np.average((target - mean) ** 2, weights=rows.weight))
+        target = (target - mean) / (spread if spread > 0 else 1.0)
+    kind = torch.int64 if n_classes is not None and n_classes > 2 else torch.float32
+    # Without folds the one table, number 0, is everyone's own.
+    return TensorRows(
+        codes=torch.as_tensor(rows.codes, device=device),
+        numeric=torch.as_tensor(scaler.transform(rows.numeric), device=device),
+        table=torch.as_tensor(rows.fold, device=device),
+        target=torch.as_tensor(target).to(device, kind),
+        weight=torch.as_tensor(rows.weight / rows.weight.mean()).to(
+            device, torch.float32
+        ),
+    )
+
+
+def _build_module(
+    rows: Rows,
+    n_numeric: int,
+    n_codes: Sequence[int],
+    dims: Sequence[int],
+    n_folds: int,
+    n_classes: int | None,
+    settings: Settings,
+    generator: torch.Generator,
+) -> EmbeddingNet:
+    counts = [
+        torch.as_tensor(np.bincount(rows.codes[:, j], rows.weight, n)).float()
+        for j, n in enumerate(n_codes)
+    ]
+    tables = FoldTables(n_codes, dims, n_folds + 1, counts, generator)
+    n_outputs = n_classes if n_classes is not None and n_classes > 2 else 1
+    decoder = Decoder(
+        sum(dims) + n_numeric,
+        settings.hidden_units,
+        n_outputs,
+        settings.dropout,
+        generator,
+    )
+    return EmbeddingNet(tables, decoder, settings.embedding_dropout, generator)
+
+
+def _build_net(
+    module: EmbeddingNet,
+    plan: Schedule,
+    n_folds: int,
+    n_classes: int | None,
+    settings: Settings,
+    generator: torch.Generator,
+) -> EntityNet:
+    rate = settings.learning_rate
+    no_decay = {"lr": rate, "weight_decay": 0.0}  # shrinkage takes its place
+    arguments: dict[str, Any] = {
+        "criterion": _criterion(n_classes),
+        **_optimizer(settings.optimizer),
+        "lr": rate * _DECODER_RATE,
+        "optimizer__weight_decay": settings.weight_decay,
+        "optimizer__param_groups": [("tables.deviation.*", no_decay)],
+        "max_epochs": plan.epochs,
+        "batch_size": plan.batch_size,
+        "iterator_train": BatchIterator,
+        "iterator_train__generator": generator,
+        "iterator_valid": BatchIterator,
+        "train_split": None,
+        "callbacks": _callbacks(plan, n_folds, settings),
+        "device": _device(settings.device),
+        "verbose": 0,
+        "n_folds": n_folds,
+        "n_views": max(1, min(n_folds, _VIEW_BUDGET // plan.batch_size)),
+        "shrinkage": settings.shrinkage,
+        "generator": generator,
+    }
+    if settings.early_stopping and n_folds == 0:
+        arguments["train_split"] = HoldOut(0.1, generator)
+    return EntityNet(module, **(arguments | dict(settings.net_params)))
+
+
+def _optimizer(optimizer: Any) -> dict[str, Any]:
+    if optimizer == "adam":
+        return {"optimizer": torch.optim.Adam, "optimizer__fused": True}
+    return {"optimizer": optimizer}
+
+
+def _criterion(n_classes: int | None) -> torch.nn.Module:
+    if n_classes is None:
+        return HalfSquaredError()
+    if n_classes <= 2:
+        return torch.nn.BCEWithLogitsLoss(reduction="none")
+    return torch.nn.CrossEntropyLoss(reduction="none")
+
+
+def _callbacks(plan: Schedule, n_folds: int, settings: Settings) -> list[Any]:
+    callbacks: list[Any] = [
+        (
+            "learning_rate",
+            LRScheduler(CosineAnnealingLR, T_max=plan.steps, step_every="batch"),
+        )
+    ]
+    if settings.early_stopping:
+        stopping = EarlyStopping(
+            monitor="train_loss" if n_folds else "valid_loss",
+            patience=max(5, round(_PATIENCE * plan.epochs)),
+            load_best=True,
+            sink=_silent,
+        )
+        callbacks.append(("early_stopping", stopping))
+    if settings.verbose:
+        callbacks.append(("progress", TrainingBar()))
+    for callback in settings.callbacks:
+        if isinstance(callback, type) and issubclass(callback, Callback):
+            callback = callback()
+        callbacks.append(callback)
+    return callbacks
+
+
+def _silent(*args: Any) -> None:
+    """Swallow what skorch's early stopping would print."""
+
+
+def _history(net: EntityNet) -> pd.DataFrame:
+    """One row an epoch: the scalars that skorch recorded."""
+    epochs = [
+        {key: value for key, value in epoch.items() if np.isscalar(value)}
+        for epoch in net.history
+    ]
+    frame = pd.DataFrame(epochs)
+    return frame[[column for column in frame if not str(column).endswith("_best")]]

@@ -1,0 +1,380 @@
+"""The door to scikit-learn: input, target, weight and fold checks, output containers.
+
+The only module that imports scikit-learn's private helpers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api import types as pdt
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    check_cv,
+)
+from sklearn.utils import (
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+)
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _check_sample_weight,
+    validate_data,
+)
+
+from sk_entity.exceptions import ColumnError, FoldError
+
+__all__ = [
+    "Interval",
+    "StrOptions",
+    "Target",
+    "check_folds",
+    "check_frame",
+    "check_target",
+    "check_weights",
+    "exact_floats",
+    "fresh_seed",
+    "input_names",
+    "output_container",
+    "request_splitter",
+]
+
+TARGET_TYPES = ("continuous", "binary", "multiclass")
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A checked target.
+
+    Attributes
+    ----------
+    kind : {"continuous", "binary", "multiclass"}
+    values : ndarray of shape (n_rows,)
+        float64 for a continuous target, otherwise positions in ``classes``.
+    classes : ndarray of shape (n_classes,) or None
+    """
+
+    kind: str
+    values: NDArray[Any]
+    classes: NDArray[Any] | None
+
+
+def check_frame(estimator: Any, X: Any, *, reset: bool) -> pd.DataFrame:
+    """Return ``X`` as a frame that shares its data, after scikit-learn's checks.
+
+    Parameters
+    ----------
+    estimator : EntityEmbeddingEncoder
+        Gets ``n_features_in_`` and ``feature_names_in_`` if ``reset``.
+    X : frame or array-like of shape (n_rows, n_columns)
+    reset : bool
+        True in fit; False checks names and number of columns against those of fit.
+
+    Returns
+    -------
+    frame : DataFrame of shape (n_rows, n_columns)
+    """
+    if not isinstance(X, pd.DataFrame) and hasattr(X, "to_pandas"):
+        X = X.to_pandas()  # polars, pyarrow
+    if isinstance(X, pd.DataFrame):
+        _check_duplicates(X.columns)
+        validate_data(estimator, X, skip_check_array=True, reset=reset)
+        _check_shape(X, reset=reset)
+        return X
+    array = check_array(
+        X,
+        dtype=None,
+        ensure_all_finite=False,
+        ensure_min_samples=1 if reset else 0,
+        estimator=estimator,
+        input_name="X",
+    )
+    validate_data(estimator, X, skip_check_array=True, reset=reset)
+    names = [f"x{i}" for i in range(array.shape[1])]
+    frame = pd.DataFrame(array, columns=names, copy=False)
+    if array.dtype.kind == "O":
+        # An object array of a table: each column gets the dtype its cells have.
+        frame = frame.infer_objects()
+    return frame
+
+
+def _check_duplicates(columns: pd.Index) -> None:
+    if not columns.is_unique:
+        names = list(columns[columns.duplicated()].unique())
+        raise ColumnError(
+            f"X has several columns of the same name: {names!r}. Vectors are keyed by "
+            "column: rename or drop the duplicates."
+        )
+
+
+def _check_shape(X: pd.DataFrame, *, reset: bool) -> None:
+    n_rows, n_columns = X.shape
+    if n_columns == 0:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is "
+            "required."
+        )
+    if n_rows == 0 and reset:
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is "
+            "required."
+        )
+
+
+def input_names(estimator: Any, input_features: Any = None) -> list[str]:
+    """Names of the input columns: those of fit, or ``x0``, ``x1``, ..."""
+    return [str(name) for name in _check_feature_names_in(estimator, input_features)]
+
+
+def check_target(y: Any, n_rows: int) -> Target:
+    """Check ``y`` and decide its kind as scikit-learn's TargetEncoder does.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,)
+    n_rows : int
+
+    Returns
+    -------
+    target : Target
+
+    Raises
+    ------
+    ValueError
+        If y is missing, of another length, not one column, holds NaN or infinity,
+        or is of a kind that is not supported.
+    """
+    if y is None:
+        raise ValueError(
+            "EntityEmbeddingEncoder requires y to be passed, but the target y is None: "
+            "the vectors are learned from it."
+        )
+    y = column_or_1d(y, warn=True)
+    if len(y) != n_rows:
+        raise ValueError(
+            "Found input variables with inconsistent numbers of samples: "
+            f"X has {n_rows} rows, y has {len(y)}."
+        )
+    if pd.isna(y).any():
+        raise ValueError(
+            f"Input y contains NaN: {int(pd.isna(y).sum())} of {n_rows} targets are "
+            "missing. Drop these rows or impute the target."
+        )
+    kind = type_of_target(y, input_name="y")
+    if kind not in TARGET_TYPES:
+        raise ValueError(
+            f"Unknown label type: the target was inferred to be {kind!r}. Only "
+            f"{TARGET_TYPES} are supported. Labels must be strings, integers or bools, "
+            "values must be floats."
+        )
+    if kind == "continuous":
+        values = np.asarray(y, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise ValueError("Input y contains infinity. Clip or drop these rows.")
+        return Target(kind, values, None)
+    classes, codes = np.unique(y, return_inverse=True)
+    return Target(kind, codes.astype(np.int64), classes)
+
+
+def check_weights(sample_weight: Any, frame: pd.DataFrame) -> NDArray[np.float64]:
+    """Return one non-negative weight a row; not all may be zero."""
+    if sample_weight is None:
+        return np.ones(len(frame))
+    weights: NDArray[np.float64] = _check_sample_weight(
+        sample_weight, frame.index.to_numpy(), dtype=np.float64, copy=True
+    )
+    if (weights < 0).any():
+        raise ValueError(
+            f"Negative values in sample_weight: {weights[weights < 0][:5]!r}. Weights "
+            "count rows: they must be zero or positive."
+        )
+    if not weights.any():
+        raise ValueError(
+            "Sample weights are all zero: the sum of sample_weight must be positive, "
+            "for there is no row left to learn from."
+        )
+    return weights
+
+
+def check_folds(
+    cv: Any,
+    target: Target,
+    *,
+    groups: Any = None,
+    seed: int,
+) -> tuple[NDArray[np.int64], int]:
+    """Give each row the number of the fold that holds it out.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable of splits or None
+    target : Target
+    groups : array-like of shape (n_rows,) or None
+        Rows of one group stay in one fold.
+    seed : int
+        Shuffles the folds of an integer ``cv``.
+
+    Returns
+    -------
+    fold : ndarray of shape (n_rows,), int64
+        0 .. n_folds - 1; all zero without cross-fitting.
+    n_folds : int
+        0 if ``cv`` is None.
+
+    Raises
+    ------
+    FoldError
+        If the folds do not hold every row out exactly once, or there are too few rows.
+    """
+    n_rows = len(target.values)
+    if cv is None:
+        return np.zeros(n_rows, dtype=np.int64), 0
+    if groups is not None:
+        groups = column_or_1d(groups)
+        check_consistent_length(target.values, groups)
+    if isinstance(cv, (int, np.integer)):
+        splitter = _default_splitter(int(cv), target, groups is not None, seed)
+    else:
+        splitter = check_cv(cv, target.values, classifier=target.kind != "continuous")
+    fold = np.full(n_rows, -1, dtype=np.int64)
+    held_out = np.zeros(n_rows, dtype=np.int64)
+    n_folds = 0
+    for _, test in splitter.split(np.empty((n_rows, 1)), target.values, groups):
+        fold[test] = n_folds
+        held_out[test] += 1
+        n_folds += 1
+    if not (held_out == 1).all():
+        never, often = int((held_out == 0).sum()), int((held_out > 1).sum())
+        raise FoldError(
+            "Validation indices from `cv` must cover each sample index exactly once "
+            f"with no overlap: {never} rows are in no validation fold and {often} in "
+            f"several ({cv!r}). Pass an int, KFold, StratifiedKFold, GroupKFold or "
+            "another splitter whose validation folds partition the rows."
+        )
+    if n_folds < 2:
+        raise FoldError(f"cv={cv!r} gives {n_folds} fold; at least 2 are needed.")
+    return fold, n_folds
+
+
+def _default_splitter(
+    n_folds: int, target: Target, grouped: bool, seed: int
+) -> KFold | StratifiedKFold | GroupKFold | StratifiedGroupKFold:
+    n_rows = len(target.values)
+    if n_rows < n_folds:
+        raise FoldError(
+            f"cv={n_folds} folds cannot be made of n_samples={n_rows} rows. Pass a "
+            "smaller cv, or cv=None for no cross-fitting."
+        )
+    shuffled: dict[str, Any] = {"shuffle": True, "random_state": seed}
+    # Stratifying asks for a class with a row for each fold; without one, it cannot.
+    stratify = (
+        target.kind != "continuous" and np.bincount(target.values).max() >= n_folds
+    )
+    if grouped:
+        return (StratifiedGroupKFold if stratify else GroupKFold)(n_folds, **shuffled)
+    return (StratifiedKFold if stratify else KFold)(n_folds, **shuffled)
+
+
+def request_splitter(cv: Any) -> Any:
+    """Return what asks metadata routing for ``groups`` on behalf of ``cv``.
+
+    An integer ``cv`` keeps groups together when it gets any, so it asks for them as
+    GroupKFold does; splitters ask for themselves.
+    """
+    return GroupKFold() if isinstance(cv, (int, np.integer)) else cv
+
+
+def fresh_seed(random_state: Any) -> int:
+    """Draw the seed of one fit.
+
+    None draws from the operating system and leaves numpy's global state alone; a
+    RandomState instance is advanced, as everywhere in scikit-learn.
+    """
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31 - 1))
+    if isinstance(random_state, (int, np.integer)):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def output_container(
+    estimator: Any,
+    index: pd.Index,
+    vectors: Sequence[NDArray[np.float32]],
+    numeric: Mapping[int, pd.Series],
+) -> NDArray[np.float64] | pd.DataFrame:
+    """Put the embedding blocks and the numeric columns side by side.
+
+    Parameters
+    ----------
+    estimator : EntityEmbeddingEncoder
+        Its ``set_output`` decides; ``get_feature_names_out`` names the columns.
+    index : Index of shape (n_rows,)
+    vectors : list of ndarray of shape (n_rows, dim), float32
+    numeric : dict of position -> Series of shape (n_rows,)
+
+    Returns
+    -------
+    output : ndarray, float64, or DataFrame of shape (n_rows, n_columns_out)
+        A frame keeps the numeric columns' own dtypes, and float32 vectors.
+    """
+    names = estimator.get_feature_names_out()
+    inputs = input_names(estimator)
+    for i, column in numeric.items():
+        refuse_infinity(inputs[i], column)
+    if _get_output_config("transform", estimator)["dense"] == "pandas":
+        blocks = [pd.DataFrame(block, index=index) for block in vectors]
+        frame = pd.concat([pd.DataFrame(index=index), *blocks, *numeric.values()], axis=1)
+        frame.columns = pd.Index(names, dtype=object)
+        return frame
+    output = np.empty((len(index), len(names)), dtype=np.float64)
+    start = 0
+    for block in vectors:
+        output[:, start : start + block.shape[1]] = block
+        start += block.shape[1]
+    for j, (i, column) in enumerate(numeric.items(), start=start):
+        output[:, j] = exact_floats(inputs[i], column)
+    return output
+
+
+def refuse_infinity(name: str, column: pd.Series) -> None:
+    """Raise a `ColumnError` if a numeric column holds an infinite value."""
+    if pdt.is_float_dtype(column.dtype):
+        infinite = np.isinf(column.to_numpy(dtype=np.float64, na_value=np.nan))
+        if infinite.any():
+            raise ColumnError(
+                f"Input X contains infinity: column {name!r} holds "
+                f"{int(infinite.sum())} infinite values. Clip them, or replace them "
+                "by NaN (missing)."
+            )
+
+
+def exact_floats(name: str, column: pd.Series) -> NDArray[np.float64]:
+    """Return a numeric column as float64, NaN where missing.
+
+    Raises
+    ------
+    ColumnError
+        If it holds infinity, or integers that float64 would round.
+    """
+    refuse_infinity(name, column)
+    floats: NDArray[np.float64] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    # Above 2**53 neighbouring integers share one float64.
+    if pdt.is_integer_dtype(column.dtype) and (np.abs(floats) > 2.0**53).any():
+        raise ColumnError(
+            f"Column {name!r} holds integers beyond 2**53, which float64 would round. "
+            "If they are identifiers, make them a category (astype(str)); if numbers, "
+            "convert them to float yourself; or drop the column."
+        )
+    return floats

@@ -1,0 +1,25 @@
+"""The errors and warnings of sk-entity, each also a standard Python one."""
+
+
+class SkEntityError(Exception):
+    """Base class of every error that sk-entity raises by a name of its own."""
+
+
+class ColumnError(SkEntityError, ValueError):
+    """A column choice, name or dtype that the encoder cannot work with."""
+
+
+class CellTypeError(SkEntityError, TypeError):
+    """A categorical cell that holds a container instead of one value."""
+
+
+class CategoryError(SkEntityError, ValueError):
+    """An unknown or missing category where the caller asked for an error."""
+
+
+class FoldError(SkEntityError, ValueError):
+    """Folds that do not cover every training row exactly once."""
+
+
+class NoCategoricalColumnsWarning(UserWarning):
+    """No categorical column was found: the encoder has nothing to learn."""
