@@ -109,7 +109,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Start of the cosine schedule for the tables; the decoder gets a tenth of it.
     weight_decay : float, default=1e-3
         L2 penalty of the decoder.
-    early_stopping : bool, default=True
+    early_stopping : bool, default=False
         Stop after a quarter of the planned epochs without a better loss and go back to
         the best. The loss is out-of-fold over all rows; with ``cv=None`` it is that of
         a tenth of the rows, held out.
@@ -238,7 +238,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         batch_size: str | int = "auto",
         learning_rate: float = 0.01,
         weight_decay: float = 1e-3,
-        early_stopping: bool = True,
+        early_stopping: bool = False,
         optimizer: Any = "adam",
         callbacks: Any = None,
         net_params: dict[str, Any] | None = None,

@@ -11,7 +11,7 @@ from sk_entity.exceptions import ColumnError
 #: Optimizer steps of ``max_epochs="auto"``; fewer leave small data underfitted.
 STEP_BUDGET = 4000
 #: ... and passes: tiny data would otherwise be seen thousands of times.
-MAX_AUTO_EPOCHS = 300
+MAX_AUTO_EPOCHS = 100
 #: Trees split along axes: more coordinates than this never helped a tree ensemble.
 MAX_AUTO_DIM = 8
 
@@ -92,7 +92,7 @@ def schedule(
 
     The automatic batch is a fortieth of the rows as a power of two in 128 .. 2048,
     and the automatic number of epochs spends ``budget`` steps in at most
-    300 epochs: what small data needs is updates, not passes.
+    100 epochs: what small data needs is updates, not passes.
 
     >>> schedule(7_000, "auto", "auto", budget=4000)
     Schedule(batch_size=128, epochs=73, steps=4015)

@@ -1,0 +1,176 @@
+"""
+Quickstart: does the embedding help?
+====================================
+
+Ratings of films by users: two columns of hundreds and thousands of categories.
+LightGBM gets these columns in six ways; everything is cross-validated. The picture
+shows the scores, and the map that the encoder learned: the films with most ratings.
+
+Your own data: ``--data FILE.parquet --target COLUMN``.
+"""
+
+# %%
+import argparse
+import time
+import warnings
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from lightgbm import LGBMClassifier, LGBMRegressor
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.decomposition import PCA
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder, TargetEncoder
+from sklearn.utils.multiclass import type_of_target
+
+from sk_entity import EntityEmbeddingEncoder
+from sk_entity.datasets import load_movielens
+
+
+class Categorize(TransformerMixin, BaseEstimator):
+    """Category dtypes with the levels of the training rows, for LightGBM itself."""
+
+    def fit(self, X, y=None):
+        strings = X.select_dtypes(["object", "string", "category"])
+        self.levels_ = {c: pd.CategoricalDtype(X[c].dropna().unique()) for c in strings}
+        return self
+
+    def transform(self, X):
+        return X.astype(self.levels_)
+
+
+def candidates(seed):
+    """Return the six ways to hand the columns to the model."""
+    strings = make_column_selector(dtype_include=["object", "string", "category"])
+
+    def only_strings(encoder):
+        columns = make_column_transformer((encoder, strings), remainder="passthrough")
+        return columns.set_output(transform="pandas")
+
+    ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    return {
+        "no categories": only_strings("drop"),
+        "ordinal codes": only_strings(ordinal),
+        "LightGBM native": Categorize(),
+        "TargetEncoder": only_strings(TargetEncoder()),
+        "embeddings, cv=None": EntityEmbeddingEncoder(cv=None, random_state=seed),
+        "embeddings": EntityEmbeddingEncoder(random_state=seed),
+    }
+
+
+def compare(X, y, *, folds=3, seed=0):
+    """Cross-validate each candidate with LightGBM; return scores and seconds."""
+    continuous = type_of_target(y) == "continuous"
+    settings = {"n_estimators": 300, "learning_rate": 0.05, "num_leaves": 31}
+    booster = LGBMRegressor if continuous else LGBMClassifier
+    model = booster(**settings, random_state=seed, verbose=-1)
+    name = "r2" if continuous else "roc_auc" if len(set(y)) == 2 else "neg_log_loss"
+    splitter = (KFold if continuous else StratifiedKFold)(
+        folds, shuffle=True, random_state=seed
+    )
+    rows = []
+    print(f"{len(X):,} rows; {name} of {folds} folds; LightGBM {settings}")
+    for label, encoder in candidates(seed).items():
+        for train, test in splitter.split(X, y):
+            pipeline = make_pipeline(clone(encoder), clone(model))
+            start = time.perf_counter()
+            pipeline.fit(X.iloc[train], y[train])
+            seconds = time.perf_counter() - start
+            score = get_scorer(name)(pipeline, X.iloc[test], y[test])
+            rows.append({"encoder": label, "score": score, "seconds": seconds})
+        mine = pd.DataFrame(rows).query("encoder == @label")
+        print(
+            f"  {label:<20} {mine.score.mean():.4f} +- {mine.score.std():.4f}"
+            f"   fit {mine.seconds.mean():5.1f} s",
+            flush=True,
+        )
+    return pd.DataFrame(rows), name
+
+
+# %%
+# One picture: the scores, and a map of the widest column's most frequent categories.
+
+
+def picture(results, metric, encoder):
+    fig, (left, right) = plt.subplots(
+        1, 2, figsize=(14, 6.5), width_ratios=[1, 1.7], layout="constrained"
+    )
+    labels = list(dict.fromkeys(results.encoder))[::-1]
+    for i, label in enumerate(labels):
+        scores = results.query("encoder == @label").score
+        color = "#d55e00" if label == "embeddings" else "#56748a"
+        left.plot(scores, [i] * len(scores), "o", color=color, alpha=0.5)
+        left.plot(scores.mean(), i, "|", color=color, markersize=24, markeredgewidth=3)
+    left.set_yticks(range(len(labels)), labels)
+    left.set_xlabel(f"{metric} (each fold, and the mean)")
+    left.set_title("LightGBM with each encoding")
+    left.grid(axis="x", alpha=0.3)
+
+    table = max(encoder.embeddings_.values(), key=len)
+    frame = table.to_frame().sort_values("count", ascending=False)
+    known = frame[frame["count"] >= frame["count"].iloc[min(400, len(frame) - 1)]]
+    vectors = known.drop(columns="count").to_numpy()
+    xy = PCA(2).fit_transform(vectors) if table.dim > 1 else np.c_[vectors, vectors]
+    right.scatter(*xy.T, s=4 + known["count"] / 6, c="#56748a", alpha=0.35, lw=0)
+    _label(right, xy, [str(value).split(" #")[0] for value in known.index])
+    right.set_title(f"What it learned: {table.name} (the {len(known)} most frequent)")
+    right.set_xticks([])
+    right.set_yticks([])
+    return fig
+
+
+def _label(ax, xy, texts, most=36):
+    """Label frequent points, as many as fit without touching each other."""
+    ax.figure.canvas.draw()
+    taken = []
+    for point, text in zip(xy, texts, strict=True):
+        artist = ax.annotate(
+            text[:28], point, fontsize=8, ha="center", va="bottom", color="#222222"
+        )
+        box = artist.get_window_extent().padded(2)
+        inside = ax.bbox.x0 < box.x0 and box.x1 < ax.bbox.x1 and box.y1 < ax.bbox.y1
+        if len(taken) < most and inside and not any(box.overlaps(b) for b in taken):
+            taken.append(box)
+        else:
+            artist.remove()
+
+
+# %%
+
+
+def read(path, target):
+    data = pd.read_parquet(path).dropna(subset=[target])
+    y = data.pop(target)
+    return data, y.to_numpy()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", help="a Parquet file of your own")
+    parser.add_argument("--target", help="its target column")
+    parser.add_argument("--save", default="quickstart.png", help="the picture's file")
+    options, _ = parser.parse_known_args()  # sphinx-gallery passes its own
+    if options.data and not options.target:
+        parser.error("--data needs --target COLUMN")
+    if options.data:
+        X, y = read(options.data, options.target)
+    else:
+        data = load_movielens()
+        X, y = data.X, data.y
+    # scikit-learn hands LightGBM arrays without names; it says so on every fit.
+    warnings.filterwarnings("ignore", message="X does not have valid feature names")
+    results, metric = compare(X, y)
+    encoder = EntityEmbeddingEncoder(random_state=0).fit(X, y)
+    picture(results, metric, encoder).savefig(options.save, dpi=110)
+    print(f"Saved {options.save}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Imports go one way; checked in the source, so that nobody has to remember."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import sk_entity
+
+ROOT = Path(sk_entity.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+# What each place may import of the package, at any depth of the file.
+ALLOWED = {
+    "exceptions": set(),
+    "datasets": set(),
+    "_validation": {"exceptions"},
+    "_categories": {"_categories", "exceptions"},
+    "_table": {"_categories", "exceptions"},
+    "_learning": {"_learning", "_categories", "_table", "exceptions"},
+    "_encoder": {"_categories", "_learning", "_table", "_validation", "exceptions"},
+    "__init__": {"_encoder", "_table"},
+}
+
+
+def place(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield node, node.module
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_follow_the_arrows(path):
+    tree = ast.parse(path.read_text())
+    for _, name in imports(tree):
+        parts = name.split(".")
+        if parts[0] == "sk_entity" and len(parts) > 1:
+            assert parts[1] in ALLOWED[place(path)], f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_torch_stays_in_learning_and_private_scikit_learn_in_validation(path):
+    tree = ast.parse(path.read_text())
+    for node, name in imports(tree):
+        if name.split(".")[0] in ("torch", "skorch"):
+            assert place(path) == "_learning", f"{path.name} imports {name}"
+        if name.split(".")[0] == "sklearn":
+            names = [alias.name for alias in getattr(node, "names", [])]
+            private = any(part.startswith("_") for part in [*name.split("."), *names])
+            assert not private or place(path) == "_validation", f"{path.name}: {name}"
+
+
+def test_the_encoder_imports_learning_inside_functions_only():
+    tree = ast.parse((ROOT / "_encoder.py").read_text())
+    top = [n for n in tree.body if isinstance(n, ast.ImportFrom)]
+    assert not [n.module for n in top if n.module.startswith("sk_entity._learning")]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_stay_readable(path):
+    text = path.read_text()
+    assert text.count("\n") <= 800
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            start = node.body[0].lineno
+            if isinstance(node.body[0], ast.Expr) and len(node.body) > 1:
+                start = node.body[1].lineno  # without the docstring
+            assert node.end_lineno - start <= 60, f"{path.name}: {node.name}"
