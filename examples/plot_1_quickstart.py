@@ -39,11 +39,13 @@ class Categorize(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         strings = X.select_dtypes(["object", "string", "category"])
-        self.levels_ = {c: pd.CategoricalDtype(X[c].dropna().unique()) for c in strings}
+        self.levels_ = {c: X[c].dropna().unique() for c in strings}
         return self
 
     def transform(self, X):
-        return X.astype(self.levels_)
+        known = {c: X[c].where(X[c].isin(v)) for c, v in self.levels_.items()}
+        dtypes = {c: pd.CategoricalDtype(v) for c, v in self.levels_.items()}
+        return X.assign(**known).astype(dtypes)
 
 
 def candidates(seed):

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
-from sk_entity._categories import UNKNOWN, Vocabulary, select_columns
+from sk_entity._categories import UNKNOWN, Vocabulary, check_dtypes, select_columns
 from sk_entity._table import EmbeddingTable, coordinate_names
 from sk_entity._validation import (
     Interval,
@@ -87,9 +87,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         What missing values get: a vector of their own if training held any, otherwise
         the unknown vector; NaN; or an error (in fit, too).
     embedding_dim : "auto", int, dict or callable, default="auto"
-        Coordinates of each column: the fourth root of its number of categories, at
-        most 8 (``"auto"``), one int for all, a dict from column to int (others are
-        automatic), or a callable of the number of categories.
+        Coordinates of each column: the fourth root of its number of categories, less
+        where categories have few rows, at most 8 (``"auto"``); one int for all; a dict
+        from column to int (others are automatic); or a callable of the number of
+        categories.
     shrinkage : float, default=0.5
         How strongly categories with few rows are drawn towards the unknown vector: a
         penalty of ``shrinkage / 2`` times the squared distance, once a category.
@@ -110,9 +111,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     weight_decay : float, default=1e-3
         L2 penalty of the decoder.
     early_stopping : bool, default=False
-        Stop after a quarter of the planned epochs without a better loss and go back to
-        the best. The loss is out-of-fold over all rows; with ``cv=None`` it is that of
-        a tenth of the rows, held out.
+        Stop after a quarter of the planned epochs without a better ``valid_loss`` and
+        go back to the best. A tenth of the rows give that loss: the decoder does not
+        learn from them, nor, with ``cv=None``, do the tables.
     optimizer : "adam" or torch optimizer class, default="adam"
         For the tables and the decoder.
     callbacks : list of skorch callbacks or None, default=None
@@ -142,7 +143,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     feature_groups_ : dict of str -> list of str
         Output columns of each input column, to sum importances by input column.
     history_ : DataFrame of shape (n_epochs, n_values)
-        Losses and seconds of each epoch. ``train_loss`` is out-of-fold.
+        Losses and seconds of each epoch. ``train_loss`` is computed on out-of-fold
+        vectors, but the decoder has learned from its rows; ``valid_loss`` is there with
+        early stopping.
     net_ : skorch.NeuralNet
         The trained net, trimmed for prediction; None without categorical columns.
     n_features_in_ : int
@@ -377,6 +380,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         frame = check_frame(self, X, reset=False)
+        check_dtypes(frame, self._columns.numeric)
         vectors = [
             _look_up(table.vectors, (self._encode(frame.iloc[:, i], table.vocabulary),))
             for i, table in zip(
@@ -395,6 +399,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         from sk_entity._learning.rows import Rows
 
         self._validate_params()
+        self._check_hidden_units()
         frame = check_frame(self, X, reset=True)
         target = check_target(y, len(frame))
         weight = check_weights(sample_weight, frame)
@@ -457,7 +462,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         trained = train(
             rows,
             n_codes=n_codes,
-            dims=embedding_dims(self.embedding_dim, list(vocabularies), n_categories),
+            dims=embedding_dims(
+                self.embedding_dim, list(vocabularies), n_categories, rows.weight.sum()
+            ),
             n_folds=n_folds,
             n_classes=None if self.classes_ is None else len(self.classes_),
             settings=Settings(
@@ -479,6 +486,14 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             seed=seed,
         )
         return trained.tables, trained.net, trained.history
+
+    def _check_hidden_units(self) -> None:
+        for units in self.hidden_units:
+            if not isinstance(units, Integral) or units < 1:
+                raise ValueError(
+                    "hidden_units must hold positive integers, one a layer, got "
+                    f"{self.hidden_units!r}."
+                )
 
     def _encode(self, values: pd.Series, vocabulary: Vocabulary) -> NDArray[np.int64]:
         """Return the codes of one column; -1 where the output is to be NaN."""

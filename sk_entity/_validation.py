@@ -171,6 +171,11 @@ def check_target(y: Any, n_rows: int) -> Target:
             f"Input y contains NaN: {int(pd.isna(y).sum())} of {n_rows} targets are "
             "missing. Drop these rows or impute the target."
         )
+    if y.dtype.kind == "f" and np.isinf(y).any():
+        raise ValueError(
+            f"Input y contains infinity: {int(np.isinf(y).sum())} of {n_rows} targets "
+            "are infinite. Clip or drop these rows."
+        )
     kind = type_of_target(y, input_name="y")
     if kind not in TARGET_TYPES:
         raise ValueError(
@@ -179,10 +184,7 @@ def check_target(y: Any, n_rows: int) -> Target:
             "values must be floats."
         )
     if kind == "continuous":
-        values = np.asarray(y, dtype=np.float64)
-        if not np.isfinite(values).all():
-            raise ValueError("Input y contains infinity. Clip or drop these rows.")
-        return Target(kind, values, None)
+        return Target(kind, np.asarray(y, dtype=np.float64), None)
     classes, codes = np.unique(y, return_inverse=True)
     return Target(kind, codes.astype(np.int64), classes)
 

@@ -164,7 +164,7 @@ def test_targets(cities, cv):
     huge = EntityEmbeddingEncoder(cv=cv, random_state=0, max_epochs=5).fit(X, y * 1e12)
     plain = EntityEmbeddingEncoder(cv=cv, random_state=0, max_epochs=5).fit(X, y)
     np.testing.assert_allclose(
-        huge.embeddings_["city"].vectors, plain.embeddings_["city"].vectors, atol=1e-3
+        huge.embeddings_["city"].vectors, plain.embeddings_["city"].vectors, atol=5e-3
     )
 
 

@@ -52,9 +52,21 @@ def select_columns(
     else:
         chosen = _positions(frame, choice)
     rest = [i for i in range(frame.shape[1]) if i not in set(chosen)]
-    for i in range(frame.shape[1]):
-        _check_dtype(frame.columns[i], frame.dtypes.iloc[i], numeric=i in rest)
+    check_dtypes(frame, rest)
     return ColumnSelection(tuple(chosen), tuple(rest))
+
+
+def check_dtypes(frame: pd.DataFrame, numeric: Sequence[int]) -> None:
+    """Raise a `ColumnError` where a column's dtype does not fit its part.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns)
+    numeric : sequence of int
+        Positions of the numeric columns; the others are categorical.
+    """
+    for i, (name, dtype) in enumerate(zip(frame.columns, frame.dtypes, strict=True)):
+        _check_dtype(name, dtype, numeric=i in numeric)
 
 
 def _is_category(dtype: Any) -> bool:

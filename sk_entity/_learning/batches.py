@@ -23,6 +23,8 @@ class TensorRows(Dataset[Any]):
     target : Tensor of shape (n_rows,), float32 or int64
     weight : Tensor of shape (n_rows,), float32
         Mean one.
+    lesson : Tensor of shape (n_rows,), float32
+        Weight of the row in the decoder's own loss: zero for rows that judge it.
     """
 
     codes: Tensor
@@ -30,23 +32,24 @@ class TensorRows(Dataset[Any]):
     table: Tensor
     target: Tensor
     weight: Tensor
+    lesson: Tensor
 
     def __len__(self) -> int:
         return len(self.weight)
 
     def batch(self, index: Tensor | slice) -> tuple[dict[str, Tensor], Any]:
-        """Return the inputs, and the target with its weight, of some rows."""
+        """Return the inputs, and the target with its weights, of some rows."""
         inputs = {
             "codes": self.codes[index],
             "numeric": self.numeric[index],
             "table": self.table[index],
         }
-        return inputs, (self.target[index], self.weight[index])
+        return inputs, (self.target[index], self.weight[index], self.lesson[index])
 
     def take(self, index: Tensor) -> "TensorRows":
         """Return the rows at ``index``."""
-        inputs, (target, weight) = self.batch(index)
-        return TensorRows(**inputs, target=target, weight=weight)
+        inputs, (target, weight, lesson) = self.batch(index)
+        return TensorRows(**inputs, target=target, weight=weight, lesson=lesson)
 
 
 class BatchIterator:

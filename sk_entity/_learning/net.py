@@ -1,5 +1,6 @@
 """The skorch net: how one batch trains the fold tables and the decoder."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,9 +19,8 @@ class EntityNet(NeuralNet):  # type: ignore[misc]
     allowed to see it (the other folds' and the one of all rows; a random few of these
     if ``n_views`` is smaller), while the decoder stands still. The *decoder* learns from the row's own fold table, which
     never saw the row, while the tables stand still. So the decoder learns how far an
-    out-of-fold vector can be trusted, and the loss that it trains on is an
-    out-of-fold loss over all rows: ``train_loss`` in the history, which early
-    stopping watches. Without folds there is one table, and one ordinary step.
+    out-of-fold vector can be trusted. Without folds there is one table, and one
+    ordinary step.
 
     Parameters
     ----------
@@ -55,21 +55,21 @@ class EntityNet(NeuralNet):  # type: ignore[misc]
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute the gradients of one batch; see the class."""
         self._set_training(True)
-        inputs, target = batch
+        inputs, (target, weight, lesson) = batch
         inputs = {**inputs, "codes": self.module_.mask(inputs["codes"])}
         if self.n_folds == 0:
             output, penalty = self.infer(inputs)
-            loss = self.get_loss(output, target)
-            (loss + self._shrink(penalty, target)).backward()
+            loss = self.get_loss(output, (target, weight))
+            (loss + self._shrink(penalty, weight)).backward()
             return {"loss": loss, "y_pred": output}
         tables, decoder = self.module_.tables, self.module_.decoder
         output, _ = self.infer(inputs)
-        loss = self.get_loss(output, target)
+        loss = self.get_loss(output, (target, lesson))
         loss.backward(inputs=[*decoder.parameters(), *tables.prior])
-        inputs, target = self._views(inputs, target)
-        seen_output, penalty = self.infer(inputs)
-        seen = self.get_loss(seen_output, target) + self._shrink(penalty, target)
-        seen.backward(inputs=[*tables.deviation])
+        inputs, target, weight = self._views(inputs, target, weight)
+        seen, penalty = self.infer(inputs)
+        seen_loss = self.get_loss(seen, (target, weight))
+        (seen_loss + self._shrink(penalty, weight)).backward(inputs=[*tables.deviation])
         return {"loss": loss, "y_pred": output}
 
     def infer(self, x: Any, **fit_params: Any) -> tuple[Tensor, Tensor]:
@@ -82,14 +82,14 @@ class EntityNet(NeuralNet):  # type: ignore[misc]
     ) -> Tensor:
         """Return the weighted mean of the criterion over the batch."""
         output = y_pred[0] if isinstance(y_pred, tuple) else y_pred
-        target, weight = to_tensor(y_true, device=self.device)
+        target, weight, *_ = to_tensor(y_true, device=self.device)
         if output.shape[1] == 1:
             output = output[:, 0]
         return (self.criterion_(output, target) * weight).mean()
 
     def _views(
-        self, inputs: dict[str, Tensor], target: tuple[Tensor, Tensor]
-    ) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor]]:
+        self, inputs: dict[str, Tensor], *per_row: Tensor
+    ) -> tuple[Any, ...]:
         """Repeat each row for ``n_views`` distinct tables other than its own fold's."""
         own = inputs["table"][:, None]
         if self.n_views == self.n_folds:
@@ -103,11 +103,10 @@ class EntityNet(NeuralNet):  # type: ignore[misc]
             name: value.repeat_interleave(self.n_views, dim=0)
             for name, value in inputs.items()
         }
-        values, weight = (t.repeat_interleave(self.n_views) for t in target)
-        return {**repeated, "table": table}, (values, weight)
+        repeated["table"] = table
+        return repeated, *(values.repeat_interleave(self.n_views) for values in per_row)
 
-    def _shrink(self, penalty: Tensor, target: tuple[Tensor, Tensor]) -> Tensor:
-        weight = to_tensor(target[1], device=self.device)
+    def _shrink(self, penalty: Tensor, weight: Tensor) -> Tensor:
         return 0.5 * self.shrinkage * (penalty * weight).mean()
 
 
@@ -120,17 +119,25 @@ class HalfSquaredError(torch.nn.Module):
 
 
 class HoldOut:
-    """skorch's ``train_split`` where no folds give an out-of-fold loss.
+    """skorch's ``train_split`` for early stopping: some rows judge the decoder.
+
+    With cross-fitting, the rows that judge still teach the tables that may see them:
+    their own fold's table knows nothing of them, so their loss is honest once the
+    decoder does not learn from them. Without it, they are left out altogether.
 
     Parameters
     ----------
     fraction : float
-        Share of the rows held out for early stopping.
+        Share of the rows that judge.
+    cross_fitted : bool
     generator : torch.Generator
     """
 
-    def __init__(self, fraction: float, generator: torch.Generator) -> None:
+    def __init__(
+        self, fraction: float, cross_fitted: bool, generator: torch.Generator
+    ) -> None:
         self.fraction = fraction
+        self.cross_fitted = cross_fitted
         self.generator = generator
 
     def __call__(
@@ -140,7 +147,12 @@ class HoldOut:
         order = torch.randperm(len(dataset), generator=self.generator)
         order = order.to(dataset.weight.device)
         n_valid = max(1, int(len(dataset) * self.fraction))
-        return dataset.take(order[n_valid:]), dataset.take(order[:n_valid])
+        judges = dataset.take(order[:n_valid])
+        if not self.cross_fitted:
+            return dataset.take(order[n_valid:]), judges
+        lesson = dataset.lesson.clone()
+        lesson[order[:n_valid]] = 0
+        return replace(dataset, lesson=lesson), judges
 
 
 class TrainingBar(Callback):  # type: ignore[misc]

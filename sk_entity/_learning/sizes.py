@@ -16,19 +16,25 @@ MAX_AUTO_EPOCHS = 100
 MAX_AUTO_DIM = 8
 
 
-def auto_dim(n_categories: int) -> int:
-    """Return the default embedding dimension: fourth root, at most 8.
+def auto_dim(n_categories: int, rows_per_category: float) -> int:
+    """Return the default embedding dimension of a column.
 
-    >>> [auto_dim(n) for n in (2, 12, 100, 1115, 30_000)]
-    [1, 2, 3, 6, 8]
+    The fourth root of the number of categories, but no more than the rows behind a
+    category can tell apart (the binary logarithm of their mean number), and at most
+    8. An identifier with three rows a value gets one coordinate.
+
+    >>> [auto_dim(n, 10_000 / n) for n in (2, 12, 100, 1000, 3000)]
+    [1, 2, 3, 3, 1]
     """
-    return min(MAX_AUTO_DIM, max(1, round(n_categories**0.25)))
+    supported = math.floor(math.log2(max(rows_per_category, 2)))
+    return max(1, min(round(n_categories**0.25), supported, MAX_AUTO_DIM))
 
 
 def embedding_dims(
     rule: str | int | Mapping[str, int] | Callable[[int], int],
     names: Sequence[str],
     n_categories: Sequence[int],
+    n_rows: float,
 ) -> list[int]:
     """Resolve ``embedding_dim`` to one dimension a column.
 
@@ -38,6 +44,8 @@ def embedding_dims(
         Columns that a dict leaves out use the automatic rule.
     names : list of str
     n_categories : list of int
+    n_rows : float
+        Rows, or the sum of their weights.
 
     Returns
     -------
@@ -50,6 +58,7 @@ def embedding_dims(
     ValueError
         If a dimension is not a positive integer.
     """
+    auto = [auto_dim(n, n_rows / max(n, 1)) for n in n_categories]
     if isinstance(rule, Mapping):
         strange = sorted(set(rule) - set(names), key=str)
         if strange:
@@ -58,13 +67,12 @@ def embedding_dims(
                 f"Those are {list(names)!r}."
             )
         dims: list[Any] = [
-            rule.get(name, auto_dim(n))
-            for name, n in zip(names, n_categories, strict=True)
+            rule.get(name, dim) for name, dim in zip(names, auto, strict=True)
         ]
     elif callable(rule):
         dims = [rule(n) for n in n_categories]
     elif rule == "auto":
-        dims = [auto_dim(n) for n in n_categories]
+        dims = list(auto)
     else:
         dims = [rule] * len(names)
     for name, dim in zip(names, dims, strict=True):

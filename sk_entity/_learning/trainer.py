@@ -121,6 +121,13 @@ def train(
 def _device(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device={device!r} is no torch device: pass 'auto', 'cpu', 'cuda', "
+            "'cuda:1' or another name that torch.device takes."
+        ) from error
     return device
 
 
@@ -135,14 +142,14 @@ def _to_tensors(
         target = (target - mean) / (spread if spread > 0 else 1.0)
     kind = torch.int64 if n_classes is not None and n_classes > 2 else torch.float32
     # Without folds the one table, number 0, is everyone's own.
+    weight = torch.as_tensor(rows.weight / rows.weight.mean()).to(device, torch.float32)
     return TensorRows(
         codes=torch.as_tensor(rows.codes, device=device),
         numeric=torch.as_tensor(scaler.transform(rows.numeric), device=device),
         table=torch.as_tensor(rows.fold, device=device),
         target=torch.as_tensor(target).to(device, kind),
-        weight=torch.as_tensor(rows.weight / rows.weight.mean()).to(
-            device, torch.float32
-        ),
+        weight=weight,
+        lesson=weight,
     )
 
 
@@ -194,7 +201,7 @@ def _build_net(
         "iterator_train__generator": generator,
         "iterator_valid": BatchIterator,
         "train_split": None,
-        "callbacks": _callbacks(plan, n_folds, settings),
+        "callbacks": _callbacks(plan, settings),
         "device": _device(settings.device),
         "verbose": 0,
         "n_folds": n_folds,
@@ -202,8 +209,8 @@ def _build_net(
         "shrinkage": settings.shrinkage,
         "generator": generator,
     }
-    if settings.early_stopping and n_folds == 0:
-        arguments["train_split"] = HoldOut(0.1, generator)
+    if settings.early_stopping:
+        arguments["train_split"] = HoldOut(0.1, n_folds > 0, generator)
     return EntityNet(module, **(arguments | dict(settings.net_params)))
 
 
@@ -221,7 +228,7 @@ def _criterion(n_classes: int | None) -> torch.nn.Module:
     return torch.nn.CrossEntropyLoss(reduction="none")
 
 
-def _callbacks(plan: Schedule, n_folds: int, settings: Settings) -> list[Any]:
+def _callbacks(plan: Schedule, settings: Settings) -> list[Any]:
     callbacks: list[Any] = [
         (
             "learning_rate",
@@ -230,7 +237,6 @@ def _callbacks(plan: Schedule, n_folds: int, settings: Settings) -> list[Any]:
     ]
     if settings.early_stopping:
         stopping = EarlyStopping(
-            monitor="train_loss" if n_folds else "valid_loss",
             patience=max(5, round(_PATIENCE * plan.epochs)),
             load_best=True,
             sink=_silent,
