@@ -7,7 +7,7 @@ vectors are a table (`_table`), and the table is looked up here.
 import warnings
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
-from sk_entity._categories import UNKNOWN, Vocabulary, check_dtypes, select_columns
+from sk_entity._categories import (
+    UNKNOWN,
+    Vocabulary,
+    check_dtypes,
+    select_columns,
+    weighted_counts,
+)
 from sk_entity._table import EmbeddingTable, coordinate_names
 from sk_entity._validation import (
     Interval,
@@ -168,7 +174,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     --------
     >>> import pandas as pd
     >>> from sk_entity import EntityEmbeddingEncoder
-    >>> X = pd.DataFrame({"city": ["Rome", "Oslo", None, "Bari"] * 25, "size": range(100)})
+    >>> X = pd.DataFrame({"city": ["Rome", "Oslo", None, "Bari"] * 25})
+    >>> X["size"] = range(100)
     >>> y = [2.0, 5.0, 3.0, 2.5] * 25
     >>> encoder = EntityEmbeddingEncoder(embedding_dim=2, random_state=0)
     >>> encoder.fit_transform(X, y).shape
@@ -179,7 +186,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     EmbeddingTable('city', 3 categories, dim 2)
     """
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "categorical_features": [str, "array-like", callable],
         "remainder": [StrOptions({"passthrough", "drop"})],
         "min_frequency": [
@@ -221,7 +228,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     }
 
     # Groups go to the splitter, which asks for them; the encoder itself does not.
-    __metadata_request__fit = {"groups": UNUSED}
+    __metadata_request__fit: ClassVar[dict[str, str]] = {"groups": UNUSED}
 
     def __init__(
         self,
@@ -440,7 +447,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
                 name,
                 vocabulary,
                 table[-1],
-                np.bincount(rows.codes[:, j], weight, vocabulary.n_codes),
+                weighted_counts(rows.codes[:, j], weight, vocabulary.n_codes),
             )
             for j, ((name, vocabulary), table) in enumerate(
                 zip(vocabularies.items(), tables, strict=True)

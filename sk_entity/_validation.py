@@ -337,7 +337,9 @@ def output_container(
         refuse_infinity(inputs[i], column)
     if _get_output_config("transform", estimator)["dense"] == "pandas":
         blocks = [pd.DataFrame(block, index=index) for block in vectors]
-        frame = pd.concat([pd.DataFrame(index=index), *blocks, *numeric.values()], axis=1)
+        frame = pd.concat(
+            [pd.DataFrame(index=index), *blocks, *numeric.values()], axis=1
+        )
         frame.columns = pd.Index(names, dtype=object)
         return frame
     output = np.empty((len(index), len(names)), dtype=np.float64)

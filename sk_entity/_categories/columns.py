@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def _positions(frame: pd.DataFrame, choice: Any) -> list[int]:
             )
         return [i for i, flag in enumerate(items) if flag]
     positions = sorted(_position(frame, item) for item in items)
-    for left, right in zip(positions, positions[1:], strict=False):
+    for left, right in pairwise(positions):
         if left == right:
             raise ColumnError(
                 f"categorical_features names column {frame.columns[left]!r} twice: "

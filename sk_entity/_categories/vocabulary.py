@@ -72,7 +72,7 @@ class Vocabulary:
         """
         seen = weights > 0
         row, uniques = _factorize(values if seen.all() else values[seen])
-        counts = np.bincount(row[row >= 0], weights[seen][row >= 0], len(uniques))
+        counts = weighted_counts(row[row >= 0], weights[seen][row >= 0], len(uniques))
         # An unused level of a category dtype is not a category that was seen.
         order = _sorted_order(uniques)
         order = order[counts[order] > 0]
@@ -128,10 +128,17 @@ class Vocabulary:
         if mask.any():
             shown = list(pd.unique(values[mask]))[:5]
             raise CategoryError(
-                f"Column {values.name!r} has {int(mask.sum())} {what} cells, for example "
-                f"{shown!r}, and handle_{what}='error'. Clean the column, or pass "
-                f"handle_{what}='value' (a learned vector) or 'return_nan'."
+                f"Column {values.name!r} has {int(mask.sum())} {what} cells, for "
+                f"example {shown!r}, and handle_{what}='error'. Clean the column, or "
+                f"pass handle_{what}='value' (a learned vector) or 'return_nan'."
             )
+
+
+def weighted_counts(
+    codes: NDArray[np.int64], weights: NDArray[np.float64], n_codes: int
+) -> NDArray[np.float64]:
+    """Sum of the weights of the rows of each code."""
+    return np.bincount(codes, weights, n_codes).astype(np.float64, copy=False)
 
 
 def _factorize(values: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
@@ -174,8 +181,8 @@ def _plain_index(index: pd.Index) -> pd.Index:
         return index
     if pdt.is_numeric_dtype(dtype) and not pdt.is_bool_dtype(dtype):
         kind = "float64" if pdt.is_float_dtype(dtype) else "int64"
-        return pd.Index(index.to_numpy(dtype=kind))
-    return pd.Index(index.to_numpy(dtype=object), dtype=object)
+        return index.astype(kind)
+    return index.astype(object)
 
 
 def _indexer(categories: pd.Index, uniques: pd.Index) -> NDArray[np.intp]:

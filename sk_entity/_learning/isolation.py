@@ -1,4 +1,4 @@
-"""Training that leaves the process as it found it, and gives the same bits each time."""
+"""Training that leaves the process as it found it, with the same bits each time."""
 
 import threading
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def isolated(seed: int) -> Iterator[None]:
     n_threads = torch.get_num_threads()
     with _lock:
         if _inside == 0:
-            cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+            cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
             _state = (torch.get_rng_state(), cuda)
             torch.manual_seed(seed)
         _inside += 1

@@ -12,15 +12,15 @@ from torch import Tensor
 from sk_entity._learning.batches import TensorRows
 
 
-class EntityNet(NeuralNet):  # type: ignore[misc]
+class EntityNet(NeuralNet):
     """A skorch net with an honest decoder.
 
     A batch is used twice. The *tables* learn from each row through a table that is
     allowed to see it (the other folds' and the one of all rows; a random few of these
-    if ``n_views`` is smaller), while the decoder stands still. The *decoder* learns from the row's own fold table, which
-    never saw the row, while the tables stand still. So the decoder learns how far an
-    out-of-fold vector can be trusted. Without folds there is one table, and one
-    ordinary step.
+    if ``n_views`` is smaller), while the decoder stands still. The *decoder* learns
+    from the row's own fold table, which never saw the row, while the tables stand
+    still. So the decoder learns how far an out-of-fold vector can be trusted. Without
+    folds there is one table, and one ordinary step.
 
     Parameters
     ----------
@@ -60,16 +60,18 @@ class EntityNet(NeuralNet):  # type: ignore[misc]
         if self.n_folds == 0:
             output, penalty = self.infer(inputs)
             loss = self.get_loss(output, (target, weight))
-            (loss + self._shrink(penalty, weight)).backward()
+            torch.autograd.backward(loss + self._shrink(penalty, weight))
             return {"loss": loss, "y_pred": output}
         tables, decoder = self.module_.tables, self.module_.decoder
         output, _ = self.infer(inputs)
         loss = self.get_loss(output, (target, lesson))
-        loss.backward(inputs=[*decoder.parameters(), *tables.prior])
+        torch.autograd.backward(loss, inputs=[*decoder.parameters(), *tables.prior])
         inputs, target, weight = self._views(inputs, target, weight)
         seen, penalty = self.infer(inputs)
         seen_loss = self.get_loss(seen, (target, weight))
-        (seen_loss + self._shrink(penalty, weight)).backward(inputs=[*tables.deviation])
+        torch.autograd.backward(
+            seen_loss + self._shrink(penalty, weight), inputs=[*tables.deviation]
+        )
         return {"loss": loss, "y_pred": output}
 
     def infer(self, x: Any, **fit_params: Any) -> tuple[Tensor, Tensor]:
@@ -85,11 +87,10 @@ class EntityNet(NeuralNet):  # type: ignore[misc]
         target, weight, *_ = to_tensor(y_true, device=self.device)
         if output.shape[1] == 1:
             output = output[:, 0]
-        return (self.criterion_(output, target) * weight).mean()
+        loss: Tensor = (self.criterion_(output, target) * weight).mean()
+        return loss
 
-    def _views(
-        self, inputs: dict[str, Tensor], *per_row: Tensor
-    ) -> tuple[Any, ...]:
+    def _views(self, inputs: dict[str, Tensor], *per_row: Tensor) -> tuple[Any, ...]:
         """Repeat each row for ``n_views`` distinct tables other than its own fold's."""
         own = inputs["table"][:, None]
         if self.n_views == self.n_folds:
@@ -155,7 +156,7 @@ class HoldOut:
         return replace(dataset, lesson=lesson), judges
 
 
-class TrainingBar(Callback):  # type: ignore[misc]
+class TrainingBar(Callback):
     """One progress bar for the whole fit, with the latest loss."""
 
     def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:

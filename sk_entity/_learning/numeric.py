@@ -49,7 +49,7 @@ class NumericScaler:
             here = ~np.isnan(column)
             if here.any():
                 center[j], scale[j] = _center_and_scale(column[here], weights[here])
-        return cls(center, scale, np.isnan(values).any(axis=0))
+        return cls(center, scale, np.asarray(np.isnan(values).any(axis=0)))
 
     def transform(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
         """Scale, impute the median, and append the missing-value indicators.

@@ -27,7 +27,9 @@ def auto_dim(n_categories: int, rows_per_category: float) -> int:
     [1, 2, 3, 3, 1]
     """
     supported = math.floor(math.log2(max(rows_per_category, 2)))
-    return max(1, min(round(n_categories**0.25), supported, MAX_AUTO_DIM))
+    return max(
+        1, min(round(math.sqrt(math.sqrt(n_categories))), supported, MAX_AUTO_DIM)
+    )
 
 
 def embedding_dims(

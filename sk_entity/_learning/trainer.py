@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
+from sk_entity._categories import weighted_counts
 from sk_entity._learning.batches import BatchIterator, TensorRows
 from sk_entity._learning.isolation import isolated
 from sk_entity._learning.modules import Decoder, EmbeddingNet, FoldTables
@@ -164,7 +165,7 @@ def _build_module(
     generator: torch.Generator,
 ) -> EmbeddingNet:
     counts = [
-        torch.as_tensor(np.bincount(rows.codes[:, j], rows.weight, n)).float()
+        torch.as_tensor(weighted_counts(rows.codes[:, j], rows.weight, n)).float()
         for j, n in enumerate(n_codes)
     ]
     tables = FoldTables(n_codes, dims, n_folds + 1, counts, generator)
