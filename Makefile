@@ -48,8 +48,8 @@ wheel-test: $(call STAMP,dev)  ## Build sdist and wheel; import the wheel outsid
 	rm -rf dist && $(PIP) wheel -q --no-deps -w dist .
 	$(PYTHON) -m zipfile -l dist/*.whl
 
-bench: $(call STAMP,bench)  ## The leakage and quality check on real data: make bench DATA=folder.
-	$(BIN)/python benchmarks/leakage.py --data $(DATA)
+bench: $(call STAMP,bench)  ## Scores on real data sets: make bench DATA=folder.
+	$(BIN)/python benchmarks/quality.py --data $(DATA)
 
 clean:  ## Remove the environment and everything built.
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -32,7 +32,8 @@ class FoldTables(nn.Module):
     Shape
     -----
     codes (batch, n_columns), table (batch,) -> vectors (batch, sum of dims), and the
-    penalty (batch,). Coordinates are ordered by `column_slices`.
+    penalty (batch,). Coordinates stand in the order of ``groups``: columns of the
+    smallest dimension first.
 
     Examples
     --------
@@ -95,16 +96,6 @@ class FoldTables(nn.Module):
             penalty = penalty + (delta.square().sum(2) * share).sum(1)
             blocks.append((delta + prior).flatten(1))
         return torch.cat(blocks, dim=1), penalty
-
-    def column_slices(self) -> list[slice]:
-        """Where each column's coordinates stand in the vectors of `forward`."""
-        slices: list[slice] = [slice(0)] * len(self.dims)
-        start = 0
-        for columns in self.groups:
-            for j in columns:
-                slices[j] = slice(start, start + self.dims[j])
-                start += self.dims[j]
-        return slices
 
     @torch.no_grad()
     def tables(self) -> list[Tensor]:

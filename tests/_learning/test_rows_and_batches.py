@@ -1,0 +1,122 @@
+"""Merging rows, slicing batches, scaling numbers, choosing sizes."""
+
+import numpy as np
+import pytest
+import torch
+
+from sk_entity._learning.batches import BatchIterator, TensorRows
+from sk_entity._learning.net import EntityNet
+from sk_entity._learning.numeric import NumericScaler
+from sk_entity._learning.rows import Rows
+from sk_entity._learning.sizes import auto_dim, schedule
+
+
+def make_rows(n=50, seed=0):
+    rng = np.random.default_rng(seed)
+    numeric = rng.integers(0, 2, (n, 1)).astype(float)
+    numeric[numeric == 1] = np.nan
+    return Rows(
+        rng.integers(0, 3, (n, 2)),
+        numeric,
+        rng.integers(0, 2, n),
+        rng.integers(0, 3, n).astype(float),
+        rng.integers(0, 2, n),
+    )
+
+
+def as_counts(rows):
+    counts = {}
+    for i in range(len(rows)):
+        key = (*rows.codes[i], str(rows.numeric[i, 0]), rows.target[i], rows.fold[i])
+        counts[key] = counts.get(key, 0) + rows.weight[i]
+    return {key: count for key, count in counts.items() if count}
+
+
+def test_merging_adds_weights_up_and_forgets_the_order():
+    rows = make_rows()
+    merged = rows.merged()
+    assert as_counts(merged) == as_counts(rows)
+    assert len(merged) == len(as_counts(rows)) < len(rows)
+    shuffled = rows.take(np.random.default_rng(1).permutation(50)).merged()
+    np.testing.assert_array_equal(merged.codes, shuffled.codes)
+    np.testing.assert_array_equal(merged.weight, shuffled.weight)
+
+
+def make_tensors(n=10):
+    rows = torch.arange(n)
+    return TensorRows(
+        codes=rows[:, None],
+        numeric=torch.zeros(n, 0),
+        table=rows % 3,
+        target=rows.float(),
+        weight=torch.ones(n),
+        lesson=torch.ones(n),
+    )
+
+
+def test_batches_cover_every_row_once_in_a_new_order_each_epoch():
+    iterator = BatchIterator(make_tensors(), 4, torch.Generator().manual_seed(0))
+    epochs = [torch.cat([target for _, (target, *_) in iterator]) for _ in range(2)]
+    assert len(iterator) == 3
+    for epoch in epochs:
+        assert sorted(epoch.tolist()) == list(range(10))
+    assert epochs[0].tolist() != epochs[1].tolist()
+    in_order = BatchIterator(make_tensors(), 4)
+    assert [len(target) for _, (target, *_) in in_order] == [4, 4, 2]
+
+
+@pytest.mark.parametrize("n_views", [1, 2, 3])
+def test_a_row_is_never_shown_to_its_own_table(n_views):
+    net = EntityNet(
+        None, criterion=None, n_folds=3, n_views=n_views, generator=torch.Generator()
+    )
+    own = torch.arange(300) % 3
+    inputs, row = net._views({"table": own}, torch.arange(300))
+    table = inputs["table"].view(300, n_views)
+    assert (table != own[:, None]).all()
+    assert (table.sort(dim=1).values.diff(dim=1) > 0).all()  # distinct
+    assert set(table.flatten().tolist()) == {0, 1, 2, 3}  # 3 sees all rows
+    assert row.tolist() == np.repeat(np.arange(300), n_views).tolist()
+
+
+def test_scaler_is_robust_and_marks_missing_values():
+    rng = np.random.default_rng(0)
+    values = np.stack(
+        [
+            rng.normal(5, 2, 1000),
+            np.exp(rng.normal(0, 20, 1000)),
+            np.full(1000, 7.0),
+            np.full(1000, np.nan),
+            np.where(np.arange(1000) % 100, 0.0, 1e308),
+        ],
+        axis=1,
+    )
+    values[0, 0] = np.nan
+    scaler = NumericScaler.fit(values, np.ones(1000))
+    inputs = scaler.transform(values)
+    assert inputs.shape == (1000, 5 + 2)
+    assert inputs.dtype == np.float32
+    assert np.abs(inputs[:, :5]).max() <= 3
+    assert inputs[0, 0] == 0
+    assert inputs[0, 5] == 1
+    assert (inputs[:, 2:4] == 0).all()
+    assert abs(inputs[:, 0].std() - 0.9) < 0.1
+
+
+def test_scaler_weights_count_rows():
+    rng = np.random.default_rng(0)
+    values, weight = rng.normal(size=(200, 2)), rng.integers(1, 4, 200)
+    weighted = NumericScaler.fit(values, weight.astype(float))
+    repeated = NumericScaler.fit(values.repeat(weight, axis=0), np.ones(weight.sum()))
+    np.testing.assert_allclose(weighted.center, repeated.center)
+    np.testing.assert_allclose(weighted.scale, repeated.scale)
+
+
+def test_sizes():
+    assert auto_dim(1115, 180) == 6
+    assert auto_dim(10**6, 10**6) == 8
+    assert auto_dim(0, 0) == auto_dim(5000, 2.5) == 1
+    plan = schedule(10_000_000, "auto", "auto", budget=4000)
+    assert (plan.batch_size, plan.epochs) == (2048, 1)
+    assert schedule(30, "auto", "auto", budget=4000).epochs == 100
+    assert schedule(1000, 100, 7, budget=4000).steps == 70
