@@ -338,6 +338,20 @@ def test_early_stopping_ends_before_the_budget(cities, cv):
     assert "valid_loss" in encoder.history_
 
 
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_fit_on_one_row(early_stopping):
+    X = pd.DataFrame({"city": ["Rome"], "size": [1.0]})
+    encoder = EntityEmbeddingEncoder(cv=None, early_stopping=early_stopping, **FAST)
+    assert np.isfinite(encoder.fit_transform(X, [1.5])).all()
+
+
+def test_constant_columns_and_targets(cities):
+    X, _ = cities
+    encoder = EntityEmbeddingEncoder(**FAST)
+    out = encoder.fit_transform(X.assign(city="Rome", size=1.0), np.full(120, 2.5))
+    assert np.isfinite(out).all()
+
+
 def test_progress_bar(cities, capsys):
     X, y = cities
     EntityEmbeddingEncoder(verbose=1, **FAST).fit(X, y)

@@ -1,7 +1,7 @@
 """Rows -> trained tables: builds the net, runs skorch, returns plain numpy."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,9 @@ def train(
     with isolated(seed):
         generator = torch.Generator().manual_seed(seed)
         rows = rows.merged()
+        # One row cannot both teach and judge.
+        stop_early = settings.early_stopping and len(rows) > 1
+        settings = replace(settings, early_stopping=stop_early)
         dataset = _to_tensors(rows, n_folds, n_classes, _device(settings.device))
         plan = schedule(
             len(rows), settings.batch_size, settings.max_epochs, budget=STEP_BUDGET
