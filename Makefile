@@ -22,7 +22,7 @@ $(VENV)/.installed-%: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) install -q -c constraints.txt --group $* -e .
 	@touch $@
 
-demo: $(call STAMP,demo)  ## Install and run the quickstart (up to 3 minutes); saves quickstart.png.
+demo: $(call STAMP,demo)  ## Install and run the quickstart; saves quickstart.png.
 	$(BIN)/python examples/plot_1_quickstart.py --save quickstart.png
 
 test: $(call STAMP,test)  ## Install and run all tests and doctests.

@@ -54,12 +54,16 @@ def load(folder, task):
     return X.astype(dict.fromkeys(task["categorical"], str)), np.asarray(y)
 
 
-def run(folder, name, task, encoder_name, seed):
+def run(folder, name, task, encoder_name, seed, stratify):
     """Fit on 75 % of the rows, score on 25 %; return one row of the results."""
     X, y = load(folder, task)
     binary = task["task"] == "binary"
     train, test, y_train, y_test = train_test_split(
-        X, y, test_size=task["test_size"], random_state=seed
+        X,
+        y,
+        test_size=task["test_size"],
+        random_state=seed,
+        stratify=y if stratify and binary else None,
     )
     encoder = make_encoder(encoder_name, task["categorical"], seed)
     start = time.perf_counter()
@@ -88,6 +92,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="the folder")
     parser.add_argument("--tasks", default="amazon_employee_access,open_payments")
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
+    parser.add_argument("--stratify", action="store_true", help="split by class, too")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--csv", type=Path, help="where to write every single score")
     options = parser.parse_args()
@@ -101,7 +106,7 @@ def main():
             print(f"left out: {name} (split {task['split']}, metric {task['metric']})")
     results = pd.DataFrame(
         Parallel(n_jobs=options.jobs, verbose=5)(
-            delayed(run)(options.data, name, task, encoder, seed)
+            delayed(run)(options.data, name, task, encoder, seed, options.stratify)
             for name, task in chosen
             for encoder in ENCODERS
             for seed in range(options.seeds)

@@ -68,7 +68,10 @@ def candidates(seed):
 
 
 def compare(X, y, *, folds=3, seed=0):
-    """Cross-validate each candidate with LightGBM; return scores and seconds."""
+    """Cross-validate each candidate with LightGBM.
+
+    Return scores and seconds, the metric's name, and the last fitted encoder.
+    """
     continuous = type_of_target(y) == "continuous"
     settings = {"n_estimators": 300, "learning_rate": 0.05, "num_leaves": 31}
     booster = LGBMRegressor if continuous else LGBMClassifier
@@ -93,7 +96,7 @@ def compare(X, y, *, folds=3, seed=0):
             f"   fit {mine.seconds.mean():5.1f} s",
             flush=True,
         )
-    return pd.DataFrame(rows), name
+    return pd.DataFrame(rows), name, pipeline[0]
 
 
 # %%
@@ -168,8 +171,7 @@ def main():
         X, y = data.X, data.y
     # scikit-learn hands LightGBM arrays without names; it says so on every fit.
     warnings.filterwarnings("ignore", message="X does not have valid feature names")
-    results, metric = compare(X, y)
-    encoder = EntityEmbeddingEncoder(random_state=0).fit(X, y)
+    results, metric, encoder = compare(X, y)
     picture(results, metric, encoder).savefig(options.save, dpi=110)
     print(f"Saved {options.save}")
 
