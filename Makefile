@@ -48,8 +48,15 @@ wheel-test: $(call STAMP,dev)  ## Build sdist and wheel; import the wheel outsid
 	rm -rf dist && $(PIP) wheel -q --no-deps -w dist .
 	$(PYTHON) -m zipfile -l dist/*.whl
 
+min-versions:  ## Tests with the oldest allowed numpy, pandas, scikit-learn and skorch.
+	$(PYTHON) -m venv $(VENV)-min
+	$(VENV)-min/bin/python -m pip install -q --upgrade "pip>=25.1"
+	$(VENV)-min/bin/python -m pip install -q -c constraints.txt --group test -e . \
+		"numpy==2.0.*" "pandas==2.2.*" "scikit-learn==1.6.*" "skorch==1.2.*"
+	$(VENV)-min/bin/python -m pytest -q -o filterwarnings=default
+
 bench: $(call STAMP,bench)  ## Scores on real data sets: make bench DATA=folder.
 	$(BIN)/python benchmarks/quality.py --data $(DATA)
 
 clean:  ## Remove the environment and everything built.
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf $(VENV) $(VENV)-min dist build .pytest_cache .mypy_cache .ruff_cache .coverage

