@@ -1,127 +1,144 @@
-"""Score encoders under LightGBM on real data sets, on test rows that chose nothing.
+"""Score encoders under gradient boosting on real data, on rows that chose nothing.
 
-A folder holds Parquet files and a ``tasks.json`` that names, for each task, the file,
-target, categorical and numeric columns, metric and split::
+A folder holds Parquet files and a ``tasks.json`` (`tasks.py` says what stands in it)::
 
-    python benchmarks/quality.py --data FOLDER --tasks amazon_employee_access
+    python benchmarks/quality.py --data FOLDER --jobs 2
+    python benchmarks/quality.py --data FOLDER --tasks king_county --train-rows 500 \
+        --encoders "none,target,embedding,embedding(cv=None)"
 
-Tasks of a random split and the metrics ``roc_auc`` and ``r2`` are run; others are
-named and left out.
+Each encoder is fitted on the training part only, by ``fit_transform``, as a Pipeline
+does; models then fit on its features and are scored on the test part. The CSV has one
+row for each score; rows that it holds already are not run again. Beside it come a
+Markdown table (.md) and a figure (.png).
 """
 
 import argparse
-import json
+import re
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from encoders import ENCODERS, NotRun, fit_params, make_encoder
 from joblib import Parallel, delayed
-from lightgbm import LGBMClassifier, LGBMRegressor
-from sklearn.compose import make_column_transformer
-from sklearn.metrics import r2_score, roc_auc_score
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import OrdinalEncoder, TargetEncoder
+from models import MODELS, fit_predict, runs_on
+from tasks import read_tasks
+from tqdm import tqdm
 
-from sk_entity import EntityEmbeddingEncoder
-
-BOOSTER = {"n_estimators": 300, "learning_rate": 0.05, "num_leaves": 31}
-ENCODERS = ("none", "ordinal", "target", "embedding_cv_none", "embedding")
-TRANSFORMS = {"log": np.log, "log1p": np.log1p}
+KEYS = ["task", "train_rows", "encoder", "seed", "model"]
 
 
-def make_encoder(name, categorical, seed):
-    """Return the encoder called ``name``; numeric columns pass through all of them."""
-    ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    if name.startswith("embedding"):
-        cv = None if name == "embedding_cv_none" else 5
-        return EntityEmbeddingEncoder(categorical, cv=cv, random_state=seed)
-    columns = {"none": "drop", "ordinal": ordinal, "target": TargetEncoder()}[name]
-    return make_column_transformer((columns, categorical), remainder="passthrough")
-
-
-def load(folder, task):
-    """Return the columns and the target of one task."""
-    data = pd.read_parquet(folder / task["file"])
-    if "filter" in task:
-        data = data.query(task["filter"])
-    y = data[task["target"]]
-    if task["task"] == "binary":
-        y = (y == sorted(y.unique())[-1]).astype(int)
-    else:
-        y = TRANSFORMS.get(task["target_transform"], np.asarray)(y.astype(float))
-    X = data[task["categorical"] + task["numeric"]]
-    return X.astype(dict.fromkeys(task["categorical"], str)), np.asarray(y)
-
-
-def run(folder, name, task, encoder_name, seed, stratify):
-    """Fit on 75 % of the rows, score on 25 %; return one row of the results."""
-    X, y = load(folder, task)
-    binary = task["task"] == "binary"
-    train, test, y_train, y_test = train_test_split(
-        X,
-        y,
-        test_size=task["test_size"],
-        random_state=seed,
-        stratify=y if stratify and binary else None,
+def run(task, train_rows, encoder_name, seed, models):
+    """Score one encoder with each of the models; return rows of the results."""
+    warnings.filterwarnings(
+        "ignore", module="sklearn|lightgbm|category_encoders|statsmodels"
     )
-    encoder = make_encoder(encoder_name, task["categorical"], seed)
-    start = time.perf_counter()
-    features = np.asarray(encoder.fit_transform(train, y_train))
-    seconds = time.perf_counter() - start
-    if not features.shape[1]:
-        score = 0.5 if binary else 0.0  # nothing to learn from: a constant
-    else:
-        booster = LGBMClassifier if binary else LGBMRegressor
-        model = booster(**BOOSTER, random_state=seed, n_jobs=1, verbose=-1)
-        raw = model.fit(features, y_train).predict(
-            np.asarray(encoder.transform(test)), raw_score=True
-        )
-        score = (roc_auc_score if binary else r2_score)(y_test, raw)
-    return {
-        "task": name,
+    key = {
+        "task": task.name,
+        "train_rows": train_rows or 0,
         "encoder": encoder_name,
         "seed": seed,
-        "score": score,
-        "encoder_seconds": seconds,
     }
+    train, test = task.split(seed, train_rows)
+    try:
+        encoder = make_encoder(encoder_name, task, train, seed)
+    except NotRun as reason:
+        return [key | {"model": model, "note": str(reason)} for model in models]
+    start = time.perf_counter()
+    params = fit_params(encoder_name, train.params)
+    features = encoder.fit_transform(train.X, train.y, **params)
+    encoded = time.perf_counter()
+    features = np.asarray(features, dtype=float)
+    test_features = np.asarray(encoder.transform(test.X), dtype=float)
+    native = len(task.categorical) if encoder_name in ("native", "catboost") else 0
+    results = []
+    for model in models:
+        began = time.perf_counter()
+        predicted = fit_predict(
+            model, native, task, seed, features, train, test_features
+        )
+        results.append(
+            key
+            | {
+                "model": model,
+                "metric": task.spec["metric"],
+                "score": task.score(test, predicted),
+                "features": features.shape[1],
+                "encoder_seconds": encoded - start,
+                "model_seconds": time.perf_counter() - began,
+            }
+        )
+    return results
+
+
+def plan(options, done):
+    """List what is still to run: task, encoder, seed and its missing models."""
+    jobs = []
+    finished = set(done[KEYS].itertuples(index=False, name=None)) if len(done) else ()
+    for task in read_tasks(options.data, options.tasks):
+        for seed in options.seeds:
+            for encoder in options.encoders:
+                models = [
+                    model
+                    for model in (*options.models, "catboost")
+                    if runs_on(model, encoder)
+                    and (task.name, options.train_rows or 0, encoder, seed, model)
+                    not in finished
+                ]
+                if models:
+                    jobs.append((task, options.train_rows, encoder, seed, models))
+    return jobs
+
+
+def execute(options):
+    """Run what is missing, append to the CSV after every job, return all rows."""
+    done = pd.read_csv(options.csv) if options.csv.exists() else pd.DataFrame()
+    jobs = plan(options, done)
+    parallel = Parallel(n_jobs=options.jobs, return_as="generator_unordered")
+    for rows in tqdm(parallel(delayed(run)(*job) for job in jobs), total=len(jobs)):
+        done = pd.concat([done, pd.DataFrame(rows)], ignore_index=True)
+        done.to_csv(options.csv, index=False)
+    return done
+
+
+def split_outside_brackets(text):
+    return [part.strip() for part in re.split(r",(?![^()]*\))", text)]
+
+
+def seeds(text):
+    """``3`` is 0, 1, 2; ``10,11`` is those."""
+    numbers = [int(part) for part in text.split(",")]
+    return list(range(numbers[0])) if len(numbers) == 1 else numbers
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True, help="the folder")
-    parser.add_argument("--tasks", default="amazon_employee_access,open_payments")
-    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
-    parser.add_argument("--stratify", action="store_true", help="split by class, too")
+    parser.add_argument("--tasks", type=split_outside_brackets, help="default: all")
+    parser.add_argument("--encoders", type=split_outside_brackets, default=ENCODERS)
+    parser.add_argument(
+        "--models",
+        type=split_outside_brackets,
+        default=MODELS[:1],
+        help=f"of {', '.join(MODELS)}",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=seeds,
+        default=[0, 1, 2],
+        help="how many, from 0, or a list: 10,11,12",
+    )
+    parser.add_argument("--train-rows", type=int, help="sample the training part")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--csv", type=Path, help="where to write every single score")
+    parser.add_argument("--csv", type=Path, default=Path("quality.csv"))
     options = parser.parse_args()
-    tasks = json.loads((options.data / "tasks.json").read_text())
-    chosen = []
-    for name in options.tasks.split(","):
-        task = tasks[name]
-        if task["split"] == "random" and task["metric"] in ("roc_auc", "r2"):
-            chosen.append((name, task))
-        else:
-            print(f"left out: {name} (split {task['split']}, metric {task['metric']})")
-    results = pd.DataFrame(
-        Parallel(n_jobs=options.jobs, verbose=5)(
-            delayed(run)(options.data, name, task, encoder, seed, options.stratify)
-            for name, task in chosen
-            for encoder in ENCODERS
-            for seed in range(options.seeds)
-        )
-    )
-    if options.csv:
-        results.to_csv(options.csv, index=False)
-    table = results.groupby(["task", "encoder"]).agg(
-        mean=("score", "mean"),
-        std=("score", "std"),
-        lowest=("score", "min"),
-        seconds=("encoder_seconds", "mean"),
-    )
-    print(f"LightGBM {BOOSTER}, seeds 0 .. {options.seeds - 1}")
-    print(table.reindex(ENCODERS, level=1).round(4).to_string())
+    results = execute(options)
+    from report import write_report
+
+    write_report(results, options)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ vectors are a table (`_table`), and the table is looked up here.
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,6 +23,8 @@ from sk_entity._categories import (
     select_columns,
     weighted_counts,
 )
+from sk_entity._extras import Extras, learn_extras
+from sk_entity._statistics import target_columns
 from sk_entity._table import EmbeddingTable, coordinate_names
 from sk_entity._validation import (
     Interval,
@@ -41,6 +43,7 @@ from sk_entity.exceptions import ColumnError, NoCategoricalColumnsWarning
 
 if TYPE_CHECKING:
     from sk_entity._learning.rows import Rows
+    from sk_entity._learning.trainer import Trained
 
 #: The code of cells whose output is to be NaN.
 _NAN = -1
@@ -97,6 +100,20 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         where categories have few rows, at most 8 (``"auto"``); one int for all; a dict
         from column to int (others are automatic); or a callable of the number of
         categories.
+    crosses : "auto", list of pairs of columns or None, default="auto"
+        Pairs of categorical columns whose values together get a column with their
+        out-of-fold target mean (a column a class for three classes or more):
+        ``"auto"`` takes up to 10 pairs, each only if it tells more about the
+        target than the net's out-of-fold prediction and the two columns' own means
+        (none with ``cv=None``).
+    add_statistics : bool, default=False
+        Add each categorical column's out-of-fold target mean.
+    add_support : bool, default=True
+        Add the logarithm of one plus the number of rows behind each category. In
+        training, a row's own fold is not counted, and the rest scaled up to all rows.
+    add_prediction : "auto" or bool, default="auto"
+        Add the net's out-of-fold prediction: the mean, or the probability of the
+        second class or of each class. ``"auto"``: with cross-fitting.
     shrinkage : float, default=0.5
         How strongly categories with few rows are drawn towards the unknown vector: a
         penalty of ``shrinkage / 2`` times the squared distance, once a category.
@@ -143,11 +160,15 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     embeddings_ : dict of str -> EmbeddingTable
         The vectors of each categorical column.
     target_type_ : {"continuous", "binary", "multiclass"}
-        As :class:`sklearn.preprocessing.TargetEncoder` decides it.
+        Two values are classes. So are strings, bools and up to 100 different integers;
+        floats of more than two values are a regression's, whole numbers too.
     classes_ : ndarray of shape (n_classes,) or None
         Class labels; None for regression.
+    crosses_ : list of (str, str)
+        The pairs of columns that have a statistic in the output.
     feature_groups_ : dict of str -> list of str
-        Output columns of each input column, to sum importances by input column.
+        Output columns of each input column, of each cross (``"a*b"``) and of the
+        prediction (``"prediction"``), to sum importances.
     history_ : DataFrame of shape (n_epochs, n_values)
         Losses and seconds of each epoch. ``train_loss`` is computed on out-of-fold
         vectors, but the decoder has learned from its rows; ``valid_loss`` is there with
@@ -203,6 +224,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             Mapping,
             callable,
         ],
+        "crosses": [StrOptions({"auto"}), list, tuple, None],
+        "add_statistics": ["boolean"],
+        "add_support": ["boolean"],
+        "add_prediction": [StrOptions({"auto"}), "boolean"],
         "shrinkage": [Interval(Real, 0, None, closed="left")],
         "hidden_units": [tuple, list],
         "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -240,6 +265,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         handle_unknown: str = "value",
         handle_missing: str = "value",
         embedding_dim: str | int | Mapping[str, int] | Callable[[int], int] = "auto",
+        crosses: str | Sequence[tuple[Any, Any]] | None = "auto",
+        add_statistics: bool = False,
+        add_support: bool = True,
+        add_prediction: str | bool = "auto",
         shrinkage: float = 0.5,
         hidden_units: tuple[int, ...] = (64, 32),
         dropout: float = 0.0,
@@ -264,6 +293,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         self.handle_unknown = handle_unknown
         self.handle_missing = handle_missing
         self.embedding_dim = embedding_dim
+        self.crosses = crosses
+        self.add_statistics = add_statistics
+        self.add_support = add_support
+        self.add_prediction = add_prediction
         self.shrinkage = shrinkage
         self.hidden_units = hidden_units
         self.dropout = dropout
@@ -355,12 +388,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         features : ndarray (float64) or DataFrame of shape (n_rows, n_columns_out)
             The embedding coordinates, then the numeric columns.
         """
-        frame, codes, fold, tables = self._fit(X, y, sample_weight, groups)
         # The rows of fold k read table k, which never saw their targets.
-        vectors = [
-            _look_up(table, (fold, codes[:, j])) for j, table in enumerate(tables)
-        ]
-        return self._output(frame, vectors)
+        return self._features(*self._fit(X, y, sample_weight, groups))
 
     def transform(self, X: Any) -> Any:
         """Return the features of new rows.
@@ -388,20 +417,21 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         frame = check_frame(self, X, reset=False)
         check_dtypes(frame, self._columns.numeric)
-        vectors = [
-            _look_up(table.vectors, (self._encode(frame.iloc[:, i], table.vocabulary),))
-            for i, table in zip(
-                self._columns.categorical, self.embeddings_.values(), strict=True
-            )
-        ]
-        return self._output(frame, vectors)
+        tables = list(self.embeddings_.values())
+        codes = self._encode_all(frame, [table.vocabulary for table in tables])
+        vectors = [table.vectors[None] for table in tables]
+        return self._features(frame, codes, -1, vectors, self._extras)
 
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, groups: Any
     ) -> tuple[
-        pd.DataFrame, NDArray[np.int64], NDArray[np.int64], list[NDArray[np.float32]]
+        pd.DataFrame,
+        NDArray[np.int64],
+        NDArray[np.int64],
+        list[NDArray[np.float32]],
+        Extras,
     ]:
-        """Fit; return the frame, its codes, its folds, and the tables by fold."""
+        """Fit; return the frame, its codes and folds, and tables and extras by fold."""
         # Here, not at the top: ``import sk_entity`` and ``transform`` need no torch.
         from sk_entity._learning.rows import Rows
 
@@ -424,24 +454,24 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             )
             for i in self._columns.categorical
         }
-        codes = np.empty((len(frame), len(vocabularies)), dtype=np.int64)
-        for j, (i, vocabulary) in enumerate(
-            zip(self._columns.categorical, vocabularies.values(), strict=True)
-        ):
-            codes[:, j] = self._encode(frame.iloc[:, i], vocabulary)
+        crosses = self._cross_positions(list(vocabularies))
+        codes = self._encode_all(frame, list(vocabularies.values()))
+        rows = Rows(
+            np.maximum(codes, UNKNOWN),
+            self._numeric(frame),
+            target.values,
+            weight,
+            fold,
+        )
         if vocabularies:
-            rows = Rows(
-                np.maximum(codes, UNKNOWN),
-                self._numeric(frame, names),
-                target.values,
-                weight,
-                fold,
-            )
-            trained = self._learn(rows, vocabularies, n_folds, seed)
-            tables, self.net_, self.history_ = trained
+            trained = self._train(rows, vocabularies, n_folds, seed)
+            tables, net, history = trained.tables, trained.net, trained.history
+            extras = self._learn_extras(rows, vocabularies, n_folds, trained, crosses)
         else:
             self._warn_no_categories(names)
-            tables, self.net_, self.history_ = [], None, pd.DataFrame()
+            tables, net, history = [], None, pd.DataFrame()
+            extras = Extras([], False, False, [], None)
+        self.net_, self.history_ = net, history
         self.embeddings_ = {
             name: EmbeddingTable(
                 name,
@@ -453,20 +483,24 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
                 zip(vocabularies.items(), tables, strict=True)
             )
         }
+        self._extras = extras.final()
+        columns = list(vocabularies)
+        self.crosses_ = [
+            (columns[a], columns[b]) for a, b in (c.columns for c in extras.crosses)
+        ]
         self.feature_groups_ = self._feature_groups(names)
-        return frame, codes, fold, tables
+        return frame, codes, fold, tables, extras
 
-    def _learn(
+    def _train(
         self, rows: "Rows", vocabularies: dict[str, Vocabulary], n_folds: int, seed: int
-    ) -> tuple[list[NDArray[np.float32]], Any, pd.DataFrame]:
-        """Train; return the tables of each column by fold, the net, and its history."""
+    ) -> "Trained":
         from sk_entity._learning.sizes import embedding_dims
         from sk_entity._learning.trainer import Settings, train
 
         n_codes = [vocabulary.n_codes for vocabulary in vocabularies.values()]
         # The unknown code is no category.
         n_categories = [n - 1 for n in n_codes]
-        trained = train(
+        return train(
             rows,
             n_codes=n_codes,
             dims=embedding_dims(
@@ -492,7 +526,47 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             ),
             seed=seed,
         )
-        return trained.tables, trained.net, trained.history
+
+    def _learn_extras(
+        self,
+        rows: "Rows",
+        vocabularies: dict[str, Vocabulary],
+        n_folds: int,
+        trained: "Trained",
+        crosses: Any,
+    ) -> Extras:
+        n_classes = None if self.classes_ is None else len(self.classes_)
+        show = n_folds > 0 if self.add_prediction == "auto" else self.add_prediction
+        vectors = _look_up(trained.tables, rows.codes, rows.fold)
+        return learn_extras(
+            rows.codes,
+            [vocabulary.n_codes for vocabulary in vocabularies.values()],
+            target_columns(rows.target, n_classes),
+            rows.weight,
+            rows.fold,
+            n_folds,
+            prediction=trained.predictor.predict(vectors, rows.numeric),
+            predictor=trained.predictor if show else None,
+            crosses=crosses,
+            add_statistics=self.add_statistics,
+            add_support=self.add_support,
+        )
+
+    def _cross_positions(self, names: list[str]) -> Any:
+        """Resolve ``crosses`` to "auto" or pairs of positions in ``names``."""
+        if self.crosses is None or isinstance(self.crosses, str):
+            return self.crosses
+        pairs = []
+        for pair in self.crosses:
+            known = not isinstance(pair, str) and set(map(str, pair)) <= set(names)
+            if not known or len(pair) != 2 or len(set(pair)) != 2:
+                raise ColumnError(
+                    f"crosses holds {pair!r}, which is not a pair of two categorical "
+                    f"columns. Those are {names!r}. Pass pairs of names, 'auto' or "
+                    "None."
+                )
+            pairs.append(tuple(names.index(str(name)) for name in pair))
+        return pairs
 
     def _check_hidden_units(self) -> None:
         for units in self.hidden_units:
@@ -515,35 +589,78 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
                 codes[mask] = _NAN
         return codes
 
-    def _numeric(self, frame: pd.DataFrame, names: list[str]) -> NDArray[np.float64]:
+    def _encode_all(
+        self, frame: pd.DataFrame, vocabularies: Sequence[Vocabulary]
+    ) -> NDArray[np.int64]:
+        """Return the codes of all categorical columns."""
+        codes = np.empty((len(frame), len(vocabularies)), dtype=np.int64)
+        for j, (i, vocabulary) in enumerate(
+            zip(self._columns.categorical, vocabularies, strict=True)
+        ):
+            codes[:, j] = self._encode(frame.iloc[:, i], vocabulary)
+        return codes
+
+    def _numeric(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the numeric columns as floats, NaN where missing; refuse infinity."""
+        names = input_names(self)
         numeric = np.empty((len(frame), len(self._columns.numeric)))
         for j, i in enumerate(self._columns.numeric):
             numeric[:, j] = exact_floats(names[i], frame.iloc[:, i])
         return numeric
 
-    def _output(self, frame: pd.DataFrame, vectors: list[NDArray[np.float32]]) -> Any:
-        """Put vectors and numeric columns side by side, as ``set_output`` says."""
+    def _features(
+        self,
+        frame: pd.DataFrame,
+        codes: NDArray[np.int64],
+        fold: int | NDArray[np.int64],
+        tables: list[NDArray[np.float32]],
+        extras: Extras,
+    ) -> Any:
+        """Look everything up, each row in its fold's tables, as ``set_output`` says."""
+        known = np.maximum(codes, UNKNOWN)
+        vectors = _look_up(tables, known, fold)
+        blocks = []
+        for j, vector in enumerate(vectors):
+            block = np.hstack([vector, *extras.of_column(j, known, fold)])
+            block[codes[:, j] == _NAN] = np.nan
+            blocks.append(block.astype(np.float32))
+        if extras.crosses or extras.predictor is not None:
+            of_rows = extras.of_rows(known, fold, vectors, self._numeric(frame))
+            blocks += [block.astype(np.float32) for block in of_rows]
         kept = self._columns.numeric if self.remainder == "passthrough" else ()
         return output_container(
-            self, frame.index, vectors, {i: frame.iloc[:, i] for i in kept}
+            self, frame.index, blocks, {i: frame.iloc[:, i] for i in kept}
         )
 
     def _feature_groups(self, names: list[str]) -> dict[str, list[str]]:
-        groups = {
-            name: coordinate_names(name, table.dim)
-            for name, table in self.embeddings_.items()
-        }
+        extras, classes = self._extras, [""]
+        if self.classes_ is not None and len(self.classes_) > 2:
+            classes = [f"_{label}" for label in self.classes_]
+        groups = []
+        for name, table in self.embeddings_.items():
+            outputs = coordinate_names(name, table.dim)
+            if extras.add_statistics:
+                outputs += [f"{name}_statistic{label}" for label in classes]
+            if extras.add_support:
+                outputs.append(f"{name}_support")
+            groups.append((name, outputs))
+        for pair in self.crosses_:
+            cross = "*".join(pair)
+            groups.append((cross, [f"{cross}{label}" for label in classes]))
+        if extras.predictor is not None:
+            groups.append(("prediction", [f"prediction{label}" for label in classes]))
         if self.remainder == "passthrough":
-            groups |= {names[i]: [names[i]] for i in self._columns.numeric}
-        outputs = [output for group in groups.values() for output in group]
-        twice = sorted({name for name in outputs if outputs.count(name) > 1})
+            groups += [(names[i], [names[i]]) for i in self._columns.numeric]
+        keys = [key for key, _ in groups]
+        outputs = [output for _, group in groups for output in group]
+        twice = {x for some in (keys, outputs) for x in some if some.count(x) > 1}
         if twice:
             raise ColumnError(
-                f"Output columns would share names: {twice!r}. A numeric column has "
-                "the name of an embedding coordinate: rename it."
+                f"Output columns would share names: {sorted(twice)!r}. A column of X "
+                "has the name of an embedding coordinate, a statistic, a cross or the "
+                "prediction: rename it."
             )
-        return groups
+        return dict(groups)
 
     def _warn_no_categories(self, names: list[str]) -> None:
         shown = names[:10] + (["..."] if len(names) > 10 else [])
@@ -602,9 +719,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
 
 
 def _look_up(
-    table: NDArray[np.float32], rows: tuple[NDArray[np.int64], ...]
-) -> NDArray[np.float32]:
-    """Read rows of a table (the last index is the code); NaN where it is -1."""
-    vectors = table[rows]
-    vectors[rows[-1] == _NAN] = np.nan
-    return vectors
+    tables: Sequence[NDArray[np.float32]],
+    codes: NDArray[np.int64],
+    fold: int | NDArray[np.int64],
+) -> list[NDArray[np.float32]]:
+    """Return the vectors of each column, each row from the table of its fold."""
+    return [table[fold, codes[:, j]] for j, table in enumerate(tables)]

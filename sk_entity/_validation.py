@@ -51,6 +51,8 @@ __all__ = [
 ]
 
 TARGET_TYPES = ("continuous", "binary", "multiclass")
+#: Integers of more values than these are hardly class labels.
+MOST_INTEGER_CLASSES = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +140,11 @@ def input_names(estimator: Any, input_features: Any = None) -> list[str]:
 
 
 def check_target(y: Any, n_rows: int) -> Target:
-    """Check ``y`` and decide its kind as scikit-learn's TargetEncoder does.
+    """Check ``y`` and decide its kind.
+
+    As scikit-learn's TargetEncoder, except for whole numbers: floats of more than two
+    values are a regression's (ratings, counts), not class labels, and integers of very
+    many values are refused, because they could be either.
 
     Parameters
     ----------
@@ -183,6 +189,16 @@ def check_target(y: Any, n_rows: int) -> Target:
             f"{TARGET_TYPES} are supported. Labels must be strings, integers or bools, "
             "values must be floats."
         )
+    if kind == "multiclass" and y.dtype.kind == "f":
+        kind = "continuous"
+    if kind == "multiclass" and y.dtype.kind in "iu":
+        n_values = len(np.unique(y))
+        if n_values > MOST_INTEGER_CLASSES:
+            raise ValueError(
+                f"y holds {n_values} different integers, which would be as many "
+                f"classes (at most {MOST_INTEGER_CLASSES} from integers). For a "
+                "regression pass floats, y.astype(float); for classes pass strings."
+            )
     if kind == "continuous":
         return Target(kind, np.asarray(y, dtype=np.float64), None)
     classes, codes = np.unique(y, return_inverse=True)

@@ -17,8 +17,21 @@ ALLOWED = {
     "_validation": {"exceptions"},
     "_categories": {"_categories", "exceptions"},
     "_table": {"_categories", "exceptions"},
-    "_learning": {"_learning", "_categories", "_table", "exceptions"},
-    "_encoder": {"_categories", "_learning", "_table", "_validation", "exceptions"},
+    "_numeric": set(),
+    "_prediction": {"_numeric"},
+    "_statistics": {"_categories"},
+    "_crosses": {"_statistics"},
+    "_extras": {"_crosses", "_prediction", "_statistics"},
+    "_learning": {"_learning", "_categories", "_numeric", "_prediction", "exceptions"},
+    "_encoder": {
+        "_categories",
+        "_extras",
+        "_learning",
+        "_statistics",
+        "_table",
+        "_validation",
+        "exceptions",
+    },
     "__init__": {"_encoder", "_table"},
 }
 

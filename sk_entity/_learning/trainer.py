@@ -16,9 +16,10 @@ from sk_entity._learning.batches import BatchIterator, TensorRows
 from sk_entity._learning.isolation import isolated
 from sk_entity._learning.modules import Decoder, EmbeddingNet, FoldTables
 from sk_entity._learning.net import EntityNet, HalfSquaredError, HoldOut, TrainingBar
-from sk_entity._learning.numeric import NumericScaler
 from sk_entity._learning.rows import Rows
 from sk_entity._learning.sizes import STEP_BUDGET, Schedule, schedule
+from sk_entity._numeric import NumericScaler
+from sk_entity._prediction import Layer, Predictor
 
 #: Decoder learning rate over that of the tables.
 _DECODER_RATE = 0.1
@@ -57,12 +58,15 @@ class Trained:
     ----------
     tables : list of ndarray of shape (n_tables, n_codes, dim), float32
         One entry a column; the last table of each saw every row.
+    predictor : Predictor
+        The decoder without torch.
     net : EntityNet
     history : DataFrame
         A row an epoch.
     """
 
     tables: list[NDArray[np.float32]]
+    predictor: Predictor
     net: EntityNet
     history: pd.DataFrame
 
@@ -105,7 +109,11 @@ def train(
         # One row cannot both teach and judge.
         stop_early = settings.early_stopping and len(rows) > 1
         settings = replace(settings, early_stopping=stop_early)
-        dataset = _to_tensors(rows, n_folds, n_classes, _device(settings.device))
+        scaler = NumericScaler.fit(rows.numeric, rows.weight)
+        center, scale = _center_and_scale(rows, n_classes)
+        dataset = _to_tensors(
+            rows, scaler, (rows.target - center) / scale, n_classes, settings
+        )
         plan = schedule(
             len(rows), settings.batch_size, settings.max_epochs, budget=STEP_BUDGET
         )
@@ -117,9 +125,22 @@ def train(
         net.fit(dataset, y=None)
         module = net.module_.eval()
         tables = [t.cpu().numpy().copy() for t in module.tables.tables()]
+        predictor = Predictor(
+            scaler=scaler,
+            order=[j for group in module.tables.groups for j in group],
+            layers=[
+                _to_numpy(layer)
+                for layer in module.decoder.perceptron
+                if isinstance(layer, torch.nn.Linear)
+            ],
+            skip=_to_numpy(module.decoder.skip),
+            classify=n_classes is not None,
+            center=center,
+            scale=scale,
+        )
         history = _history(net)
         net.trim_for_prediction()
-    return Trained(tables, net, history)
+    return Trained(tables, predictor, net, history)
 
 
 def _device(device: str) -> str:
@@ -135,15 +156,23 @@ def _device(device: str) -> str:
     return device
 
 
+def _center_and_scale(rows: Rows, n_classes: int | None) -> tuple[float, float]:
+    """Mean and standard deviation of a regression's target; 0 and 1 for classes."""
+    if n_classes is not None:
+        return 0.0, 1.0
+    mean = np.average(rows.target, weights=rows.weight)
+    spread = np.sqrt(np.average((rows.target - mean) ** 2, weights=rows.weight))
+    return float(mean), float(spread) if spread > 0 else 1.0
+
+
 def _to_tensors(
-    rows: Rows, n_folds: int, n_classes: int | None, device: str
+    rows: Rows,
+    scaler: NumericScaler,
+    target: NDArray[Any],
+    n_classes: int | None,
+    settings: Settings,
 ) -> TensorRows:
-    scaler = NumericScaler.fit(rows.numeric, rows.weight)
-    target = rows.target
-    if n_classes is None:
-        mean = np.average(target, weights=rows.weight)
-        spread = np.sqrt(np.average((target - mean) ** 2, weights=rows.weight))
-        target = (target - mean) / (spread if spread > 0 else 1.0)
+    device = _device(settings.device)
     kind = torch.int64 if n_classes is not None and n_classes > 2 else torch.float32
     # Without folds the one table, number 0, is everyone's own.
     weight = torch.as_tensor(rows.weight / rows.weight.mean()).to(device, torch.float32)
@@ -257,6 +286,11 @@ def _callbacks(plan: Schedule, settings: Settings) -> list[Any]:
 
 def _silent(*args: Any) -> None:
     """Swallow what skorch's early stopping would print."""
+
+
+def _to_numpy(layer: torch.nn.Linear) -> Layer:
+    weight, bias = (p.detach().cpu().double().numpy() for p in layer.parameters())
+    return weight, bias
 
 
 def _history(net: EntityNet) -> pd.DataFrame:

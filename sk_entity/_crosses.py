@@ -1,0 +1,125 @@
+"""Which pairs of categorical columns say more together than each alone."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_entity._statistics import TargetStatistic
+
+#: Most crosses that are chosen.
+MOST_CROSSES = 10
+#: A cross must be this many standard errors away from saying nothing new.
+THRESHOLD = 4.0
+#: Rows, and candidates, that the choice looks at.
+_MOST_ROWS = 50_000
+_MOST_PAIRS = 300
+
+
+def choose_crosses(
+    codes: NDArray[np.int64],
+    n_codes: Sequence[int],
+    target: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    fold: NDArray[np.int64],
+    n_folds: int,
+    prediction: NDArray[np.float64],
+) -> list[TargetStatistic]:
+    """Choose pairs of columns by what their statistics add to the net's prediction.
+
+    Forward selection by partial correlation, on out-of-fold values throughout: the
+    target and the statistics of all pairs are freed of what a linear model of the
+    net's prediction and of each column's own statistic explains; the pair that then
+    correlates best with the target is taken and freed of as well; and so on, until no
+    pair is left that is `THRESHOLD` standard errors above zero.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows, n_categorical), int64
+    n_codes : sequence of int
+        Number of codes of each column.
+    target : ndarray of shape (n_rows, n_outputs)
+    weight : ndarray of shape (n_rows,)
+    fold : ndarray of shape (n_rows,), int64
+    n_folds : int
+        At least 2.
+    prediction : ndarray of shape (n_rows, n_outputs)
+        Out-of-fold prediction of the net.
+
+    Returns
+    -------
+    crosses : list of TargetStatistic
+        At most `MOST_CROSSES`, the best first.
+    """
+    step = -(-len(codes) // _MOST_ROWS)
+    sample = np.flatnonzero(weight > 0)[::step]
+
+    def values(columns: Sequence[int]) -> tuple[TargetStatistic, NDArray[np.float64]]:
+        statistic = TargetStatistic.fit(
+            columns, codes, n_codes, target, weight, fold, n_folds
+        )
+        return statistic, statistic.look_up(codes[sample], fold[sample])
+
+    singles = [values([j])[1] for j in range(codes.shape[1])]
+    pairs = [values(pair) for pair in _candidates(n_codes, len(codes))]
+    if not pairs:
+        return []
+    root = np.sqrt(weight[sample])[:, None]
+    residual, columns = [], []
+    for c in range(target.shape[1]):
+        known = [np.ones((len(sample), 1)), prediction[sample, c : c + 1]]
+        known += [single[:, c : c + 1] for single in singles]
+        basis = _orthonormal(np.hstack(known) * root)
+        news = np.stack([value[:, c] for _, value in pairs], axis=1) * root
+        scale = np.linalg.norm(news, axis=0)
+        news = news - basis @ (basis.T @ news)
+        # What rounding leaves of a cross that is one of its columns is not news.
+        news[:, np.linalg.norm(news, axis=0) < 1e-6 * scale] = 0.0
+        own = target[sample, c] * root[:, 0]
+        residual.append(own - basis @ (basis.T @ own))
+        columns.append(news)
+    n_effective = weight[sample].sum() ** 2 / (weight[sample] ** 2).sum()
+    order = _forward(residual, columns, np.sqrt(n_effective))
+    return [pairs[i][0] for i in order]
+
+
+def _candidates(n_codes: Sequence[int], n_rows: int) -> list[tuple[int, int]]:
+    """Pairs of columns that vary; of very many, those with the fewest cells."""
+    varying = [j for j, n in enumerate(n_codes) if n > 2]
+    pairs = list(combinations(varying, 2))
+    pairs.sort(key=lambda pair: n_codes[pair[0]] * n_codes[pair[1]])
+    return sorted(pairs[:_MOST_PAIRS])
+
+
+def _orthonormal(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return an orthonormal basis of what the columns span."""
+    basis, sizes, _ = np.linalg.svd(columns, full_matrices=False)
+    return np.asarray(basis[:, sizes > 1e-9 * sizes[:1]])
+
+
+def _forward(
+    residual: list[NDArray[np.float64]],
+    columns: list[NDArray[np.float64]],
+    root_n: float,
+) -> list[int]:
+    """Return positions of the chosen columns; both arguments are overwritten."""
+    chosen: list[int] = []
+    while len(chosen) < MOST_CROSSES:
+        tiny = np.finfo(float).tiny
+        explained = sum(z.T @ r for z, r in zip(columns, residual, strict=True))
+        size = sum((z**2).sum(axis=0) for z in columns)
+        left = sum(r @ r for r in residual)
+        score = root_n * explained / np.sqrt(np.maximum(size * left, tiny))
+        best = int(np.argmax(score))
+        if score[best] < THRESHOLD:
+            break
+        chosen.append(best)
+        for c, (z, r) in enumerate(zip(columns, residual, strict=True)):
+            length = np.linalg.norm(z[:, best])
+            if length > 0:
+                q = z[:, best] / length
+                residual[c] = r - q * (q @ r)
+                columns[c] = z - np.outer(q, q @ z)
+            columns[c][:, best] = 0.0
+    return chosen
