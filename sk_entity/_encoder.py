@@ -131,8 +131,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         2048.
     learning_rate : float, default=0.01
         Start of the cosine schedule for the tables; the decoder gets a tenth of it.
-    weight_decay : float, default=1e-3
-        L2 penalty of the decoder.
+    weight_decay : "auto" or float, default="auto"
+        L2 penalty of the decoder; ``"auto"`` is 25 over the number of rows, at most
+        1e-3.
     early_stopping : bool, default=False
         Stop after a quarter of the planned epochs without a better ``valid_loss`` and
         go back to the best. A tenth of the rows give that loss: the decoder does not
@@ -241,7 +242,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
         ],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "early_stopping": ["boolean"],
         "optimizer": [StrOptions({"adam"}), type],
         "callbacks": [list, tuple, None],
@@ -276,7 +277,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         max_epochs: str | int = "auto",
         batch_size: str | int = "auto",
         learning_rate: float = 0.01,
-        weight_decay: float = 1e-3,
+        weight_decay: str | float = "auto",
         early_stopping: bool = False,
         optimizer: Any = "adam",
         callbacks: Any = None,
@@ -523,6 +524,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
                 net_params=self.net_params or {},
                 device=self.device,
                 verbose=self.verbose,
+                predict=self._adds_prediction(n_folds)
+                or self._chooses_crosses(n_folds),
             ),
             seed=seed,
         )
@@ -533,11 +536,13 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         vocabularies: dict[str, Vocabulary],
         n_folds: int,
         trained: "Trained",
-        crosses: Any,
+        crosses: list[tuple[int, int]],
     ) -> Extras:
         n_classes = None if self.classes_ is None else len(self.classes_)
-        show = n_folds > 0 if self.add_prediction == "auto" else self.add_prediction
-        vectors = _look_up(trained.tables, rows.codes, rows.fold)
+        prediction = None
+        if self._chooses_crosses(n_folds) and trained.predictor is not None:
+            vectors = _look_up(trained.tables, rows.codes, rows.fold)
+            prediction = trained.predictor.predict(vectors, rows.numeric, rows.fold)
         return learn_extras(
             rows.codes,
             [vocabulary.n_codes for vocabulary in vocabularies.values()],
@@ -545,17 +550,26 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             rows.weight,
             rows.fold,
             n_folds,
-            prediction=trained.predictor.predict(vectors, rows.numeric),
-            predictor=trained.predictor if show else None,
+            prediction=prediction,
+            predictor=trained.predictor if self._adds_prediction(n_folds) else None,
             crosses=crosses,
             add_statistics=self.add_statistics,
             add_support=self.add_support,
         )
 
-    def _cross_positions(self, names: list[str]) -> Any:
-        """Resolve ``crosses`` to "auto" or pairs of positions in ``names``."""
+    def _adds_prediction(self, n_folds: int) -> bool:
+        return (
+            n_folds > 0 if self.add_prediction == "auto" else bool(self.add_prediction)
+        )
+
+    def _chooses_crosses(self, n_folds: int) -> bool:
+        # Without folds there is no evidence to choose by.
+        return isinstance(self.crosses, str) and n_folds > 0
+
+    def _cross_positions(self, names: list[str]) -> list[tuple[int, int]]:
+        """Return the pairs that ``crosses`` names, as positions in ``names``."""
         if self.crosses is None or isinstance(self.crosses, str):
-            return self.crosses
+            return []
         pairs = []
         for pair in self.crosses:
             known = not isinstance(pair, str) and set(map(str, pair)) <= set(names)
@@ -565,7 +579,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
                     f"columns. Those are {names!r}. Pass pairs of names, 'auto' or "
                     "None."
                 )
-            pairs.append(tuple(names.index(str(name)) for name in pair))
+            pairs.append((names.index(str(pair[0])), names.index(str(pair[1]))))
         return pairs
 
     def _check_hidden_units(self) -> None:

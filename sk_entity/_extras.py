@@ -39,6 +39,7 @@ class Extras:
             self,
             singles=[statistic.final() for statistic in self.singles],
             crosses=[statistic.final() for statistic in self.crosses],
+            predictor=self.predictor and self.predictor.final(),
         )
 
     def of_column(
@@ -62,7 +63,7 @@ class Extras:
         """Return the statistics of the crosses, then the prediction."""
         blocks = [cross.look_up(codes, table) for cross in self.crosses]
         if self.predictor is not None:
-            blocks.append(self.predictor.predict(vectors, numeric))
+            blocks.append(self.predictor.predict(vectors, numeric, table))
         return blocks
 
 
@@ -74,9 +75,9 @@ def learn_extras(
     fold: NDArray[np.int64],
     n_folds: int,
     *,
-    prediction: NDArray[np.float64],
+    prediction: NDArray[np.float64] | None,
     predictor: Predictor | None,
-    crosses: str | Sequence[tuple[int, int]] | None,
+    crosses: Sequence[tuple[int, int]],
     add_statistics: bool,
     add_support: bool,
 ) -> Extras:
@@ -93,19 +94,20 @@ def learn_extras(
     fold : ndarray of shape (n_rows,), int64
     n_folds : int
         0: no cross-fitting.
-    prediction : ndarray of shape (n_rows, n_outputs)
-        Out-of-fold prediction of the net, which chosen crosses must improve on.
+    prediction : ndarray of shape (n_rows, n_outputs) or None
+        Out-of-fold prediction of the net, which chosen crosses must improve on; None
+        if none are to be chosen.
     predictor : Predictor or None
         None: no prediction in the output.
-    crosses : "auto", list of pairs of columns or None
-        Without folds there is no evidence to choose by: ``"auto"`` chooses none.
+    crosses : list of pairs of columns
+        Statistics of these, if there is no prediction to choose by.
     add_statistics, add_support : bool
     """
     data = (codes, n_codes, target, weight, fold, n_folds)
-    if isinstance(crosses, str):
-        chosen = choose_crosses(*data, prediction) if n_folds else []
+    if prediction is None:
+        chosen = [TargetStatistic.fit(pair, *data) for pair in crosses]
     else:
-        chosen = [TargetStatistic.fit(pair, *data) for pair in crosses or ()]
+        chosen = choose_crosses(*data, prediction)
     singles = []
     if add_statistics or add_support:
         singles = [TargetStatistic.fit([j], *data) for j in range(codes.shape[1])]

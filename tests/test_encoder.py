@@ -17,7 +17,14 @@ from sk_entity.exceptions import (
     NoCategoricalColumnsWarning,
 )
 
-FAST = {"max_epochs": 2, "random_state": 0}
+#: Vectors only: what stands beside them is tested in test_extras.py.
+FAST = {
+    "max_epochs": 2,
+    "random_state": 0,
+    "crosses": None,
+    "add_support": False,
+    "add_prediction": False,
+}
 
 
 def test_one_hot_times_the_table_is_the_output():

@@ -74,7 +74,7 @@ def test_fold_vectors_lie_close_to_the_full_vectors():
     folds = encoder.fit_transform(data.X, data.y)
     full = encoder.transform(data.X)
     for column, table in encoder.embeddings_.items():
-        names = encoder.feature_groups_[column]
+        names = encoder.feature_groups_[column][: table.dim]
         gap = np.linalg.norm(folds[names].to_numpy() - full[names].to_numpy(), axis=1)
         between = pdist(table.look_up(data.vectors[column].index))
         assert np.mean(gap) < 0.15 * np.mean(between)

@@ -6,7 +6,14 @@ import pytest
 
 from sk_entity import EntityEmbeddingEncoder
 
-FAST = {"max_epochs": 2, "random_state": 0}
+#: Vectors only: what stands beside them is tested in test_extras.py.
+FAST = {
+    "max_epochs": 2,
+    "random_state": 0,
+    "crosses": None,
+    "add_support": False,
+    "add_prediction": False,
+}
 N = 60
 
 

@@ -110,7 +110,8 @@ def test_feature_union(cities):
             ("slim", EntityEmbeddingEncoder(embedding_dim=1, max_epochs=2)),
         ]
     )
-    assert union.fit_transform(X, y).shape == (120, 7)
+    # City: 4 + 1 coordinates; each encoder adds support, prediction and size.
+    assert union.fit_transform(X, y).shape == (120, 11)
     assert union.get_feature_names_out()[0] == "wide__city_00"
 
 

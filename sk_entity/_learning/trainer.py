@@ -13,13 +13,14 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from sk_entity._categories import weighted_counts
 from sk_entity._learning.batches import BatchIterator, TensorRows
+from sk_entity._learning.heads import HEAD_BUDGET, FoldHeads, fit_heads
 from sk_entity._learning.isolation import isolated
 from sk_entity._learning.modules import Decoder, EmbeddingNet, FoldTables
 from sk_entity._learning.net import EntityNet, HalfSquaredError, HoldOut, TrainingBar
 from sk_entity._learning.rows import Rows
-from sk_entity._learning.sizes import STEP_BUDGET, Schedule, schedule
+from sk_entity._learning.sizes import STEP_BUDGET, Schedule, auto_weight_decay, schedule
 from sk_entity._numeric import NumericScaler
-from sk_entity._prediction import Layer, Predictor
+from sk_entity._prediction import Predictor
 
 #: Decoder learning rate over that of the tables.
 _DECODER_RATE = 0.1
@@ -32,7 +33,10 @@ _PATIENCE = 0.25
 
 @dataclass(frozen=True)
 class Settings:
-    """The encoder's net and training parameters, as its docstring describes them."""
+    """The encoder's net and training parameters, as its docstring describes them.
+
+    ``predict`` asks for the net's predictions.
+    """
 
     hidden_units: tuple[int, ...]
     dropout: float
@@ -41,13 +45,14 @@ class Settings:
     max_epochs: str | int
     batch_size: str | int
     learning_rate: float
-    weight_decay: float
+    weight_decay: str | float
     early_stopping: bool
     device: str
     verbose: int
     optimizer: Any
     callbacks: Sequence[Any]
     net_params: Mapping[str, Any]
+    predict: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,15 +63,16 @@ class Trained:
     ----------
     tables : list of ndarray of shape (n_tables, n_codes, dim), float32
         One entry a column; the last table of each saw every row.
-    predictor : Predictor
-        The decoder without torch.
+    predictor : Predictor or None
+        The heads without torch: one a fold that never saw the fold's rows, then one
+        that saw all.
     net : EntityNet
     history : DataFrame
         A row an epoch.
     """
 
     tables: list[NDArray[np.float32]]
-    predictor: Predictor
+    predictor: Predictor | None
     net: EntityNet
     history: pd.DataFrame
 
@@ -108,7 +114,12 @@ def train(
         rows = rows.merged()
         # One row cannot both teach and judge.
         stop_early = settings.early_stopping and len(rows) > 1
-        settings = replace(settings, early_stopping=stop_early)
+        decay = settings.weight_decay
+        settings = replace(
+            settings,
+            early_stopping=stop_early,
+            weight_decay=auto_weight_decay(len(rows)) if decay == "auto" else decay,
+        )
         scaler = NumericScaler.fit(rows.numeric, rows.weight)
         center, scale = _center_and_scale(rows, n_classes)
         dataset = _to_tensors(
@@ -125,19 +136,10 @@ def train(
         net.fit(dataset, y=None)
         module = net.module_.eval()
         tables = [t.cpu().numpy().copy() for t in module.tables.tables()]
-        predictor = Predictor(
-            scaler=scaler,
-            order=[j for group in module.tables.groups for j in group],
-            layers=[
-                _to_numpy(layer)
-                for layer in module.decoder.perceptron
-                if isinstance(layer, torch.nn.Linear)
-            ],
-            skip=_to_numpy(module.decoder.skip),
-            classify=n_classes is not None,
-            center=center,
-            scale=scale,
-        )
+        predictor = None
+        if settings.predict:
+            heads = _fit_heads(module, dataset, n_folds, n_classes, settings, generator)
+            predictor = _to_predictor(heads, module, scaler, center, scale, n_classes)
         history = _history(net)
         net.trim_for_prediction()
     return Trained(tables, predictor, net, history)
@@ -201,11 +203,10 @@ def _build_module(
         for j, n in enumerate(n_codes)
     ]
     tables = FoldTables(n_codes, dims, n_folds + 1, counts, generator)
-    n_outputs = n_classes if n_classes is not None and n_classes > 2 else 1
     decoder = Decoder(
         sum(dims) + n_numeric,
         settings.hidden_units,
-        n_outputs,
+        _n_outputs(n_classes),
         settings.dropout,
         generator,
     )
@@ -253,6 +254,10 @@ def _optimizer(optimizer: Any) -> dict[str, Any]:
     return {"optimizer": optimizer}
 
 
+def _n_outputs(n_classes: int | None) -> int:
+    return n_classes if n_classes is not None and n_classes > 2 else 1
+
+
 def _criterion(n_classes: int | None) -> torch.nn.Module:
     if n_classes is None:
         return HalfSquaredError()
@@ -288,9 +293,54 @@ def _silent(*args: Any) -> None:
     """Swallow what skorch's early stopping would print."""
 
 
-def _to_numpy(layer: torch.nn.Linear) -> Layer:
-    weight, bias = (p.detach().cpu().double().numpy() for p in layer.parameters())
-    return weight, bias
+def _fit_heads(
+    module: EmbeddingNet,
+    dataset: TensorRows,
+    n_folds: int,
+    n_classes: int | None,
+    settings: Settings,
+    generator: torch.Generator,
+) -> FoldHeads:
+    plan = schedule(
+        len(dataset), settings.batch_size, settings.max_epochs, budget=HEAD_BUDGET
+    )
+    return fit_heads(
+        module,
+        dataset,
+        plan,
+        _criterion(n_classes),
+        n_folds,
+        _n_outputs(n_classes),
+        hidden_units=settings.hidden_units,
+        learning_rate=settings.learning_rate,
+        weight_decay=float(settings.weight_decay),
+        generator=generator,
+    )
+
+
+def _to_predictor(
+    heads: FoldHeads,
+    module: EmbeddingNet,
+    scaler: NumericScaler,
+    center: float,
+    scale: float,
+    n_classes: int | None,
+) -> Predictor:
+    pairs = zip(heads.weights, heads.biases, strict=True)
+    return Predictor(
+        scaler=scaler,
+        order=[j for group in module.tables.groups for j in group],
+        layers=[(_to_numpy(weight), _to_numpy(bias)) for weight, bias in pairs],
+        skip=_to_numpy(heads.skip),
+        classify=n_classes is not None,
+        center=center,
+        scale=scale,
+    )
+
+
+def _to_numpy(parameter: torch.Tensor) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = parameter.detach().cpu().double().numpy()
+    return values
 
 
 def _history(net: EntityNet) -> pd.DataFrame:

@@ -1,0 +1,100 @@
+"""Fold heads: which rows teach which, and the numpy predictor beside torch."""
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+
+from sk_entity import EntityEmbeddingEncoder
+from sk_entity._learning.heads import FoldHeads, HeadNet
+from sk_entity._learning.rows import Rows
+from sk_entity._prediction import Predictor
+from sk_entity.datasets import make_entities
+
+
+def test_a_head_gets_no_gradient_from_the_rows_of_its_fold():
+    heads = FoldHeads(3, (4,), 1, 3, torch.Generator().manual_seed(0))
+    net = HeadNet(heads, criterion=torch.nn.MSELoss(reduction="none")).initialize()
+    x = torch.randn(6, 3, requires_grad=True)
+    fold = torch.tensor([0, 0, 0, 1, 1, 1])
+    output = net.module_(x)
+    output.retain_grad()
+    net.get_loss(output, (torch.randn(6), torch.ones(6), fold)).backward()
+    teaches = (output.grad[:, :, 0] != 0).numpy()
+    np.testing.assert_array_equal(teaches[0], fold != 0)
+    np.testing.assert_array_equal(teaches[1], fold != 1)
+    assert teaches[2].all()
+
+
+def test_the_predictor_is_the_stacked_heads_in_numpy():
+    heads = FoldHeads(5, (8, 4), 2, 3, torch.Generator().manual_seed(1))
+    torch.nn.init.normal_(heads.skip)
+    rng = np.random.default_rng(0)
+    vectors = [rng.normal(size=(50, d)).astype(np.float32) for d in (2, 3)]
+
+    class NoNumbers:
+        def transform(self, values):
+            return values.astype(np.float32)
+
+    predictor = Predictor(
+        scaler=NoNumbers(),
+        order=[1, 0],
+        layers=[
+            (w.detach().double().numpy(), b.detach().double().numpy())
+            for w, b in zip(heads.weights, heads.biases, strict=True)
+        ],
+        skip=heads.skip.detach().double().numpy(),
+        classify=False,
+        center=10.0,
+        scale=2.0,
+    )
+    head = rng.integers(0, 3, 50)
+    x = torch.as_tensor(np.hstack(vectors[::-1]))
+    with torch.no_grad():
+        expected = 10 + 2 * heads(x).numpy()[head, np.arange(50)]
+    numeric = np.empty((50, 0))
+    predicted = predictor.predict(vectors, numeric, head)
+    np.testing.assert_allclose(predicted, expected, rtol=1e-5)
+    last = predictor.predict(vectors, numeric)
+    np.testing.assert_array_equal(predictor.final().predict(vectors, numeric), last)
+
+
+def test_features_of_a_fold_depend_on_no_target_of_the_fold(monkeypatch):
+    """Vectors, statistics and support are, the shared decoder held still, to the bit.
+
+    The prediction is not: its head has not seen the fold, but learned from vectors of
+    other rows that have.
+    """
+    # Equal rows are merged in an order that depends on targets: keep the order.
+    monkeypatch.setattr(Rows, "merged", lambda rows: rows)
+    data = make_entities(400, n_categories=(6, 4), random_state=0)
+    fold = np.arange(400) % 4
+    splits = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(4)]
+
+    class Freeze(Callback):
+        """Keep the shared decoder as it starts: it is what folds share."""
+
+        def on_train_begin(self, net, **kwargs):
+            parts = (net.module_.decoder, net.module_.tables.prior)
+            for parameter in (p for part in parts for p in part.parameters()):
+                parameter.register_hook(torch.zeros_like)
+
+    def features(y):
+        encoder = EntityEmbeddingEncoder(
+            cv=splits,
+            max_epochs=3,
+            crosses=[("entity_0", "entity_1")],
+            add_statistics=True,
+            add_prediction=False,
+            weight_decay=0.0,
+            callbacks=[Freeze()],
+            random_state=0,
+        )
+        return encoder.fit_transform(data.X, y)
+
+    # The swap keeps the mean and the spread, which scale the target.
+    swapped = data.y.copy()
+    own = np.flatnonzero(fold == 0)
+    swapped[own] = swapped[own[::-1]]
+    before, after = features(data.y), features(swapped)
+    np.testing.assert_array_equal(before[own], after[own])
+    assert not np.allclose(before[fold == 1], after[fold == 1], rtol=1e-3)
