@@ -42,7 +42,7 @@ TARGET_TYPES = {"regression": "continuous", "poisson": "continuous"}
 
 
 class NotRun(Exception):
-    """This encoder is not run on this task, for the reason given."""
+    """The encoder is not run on the task, for the reason given."""
 
 
 class RandomVectors(TransformerMixin, BaseEstimator):

@@ -1,6 +1,7 @@
-"""The downstream models of the benchmarks, by name, with one setting for all encoders."""
+"""The downstream models of the benchmarks, with one setting for all encoders."""
 
 import numpy as np
+import pandas as pd
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
@@ -98,8 +99,6 @@ def _catboost(task, seed, classify):
 
 def _whole(features, native):
     """Category codes as integers, which CatBoost asks for."""
-    import pandas as pd
-
     frame = pd.DataFrame(features)
     return frame.astype(dict.fromkeys(range(native), int))
 

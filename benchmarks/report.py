@@ -2,8 +2,6 @@
 
 import pandas as pd
 
-NAMES = {"embedding": "embeddings (default)"}
-
 
 def select(results, options, model):
     """Scores asked for: a frame of (task, seed) x encoder, and of mean and spread."""
@@ -54,7 +52,7 @@ def to_markdown(cells):
 
 
 def draw(scores, model, path):
-    """Scores less those of TargetEncoder, in its standard deviations, by task."""
+    """Draw scores less those of TargetEncoder, a panel a task."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -70,7 +68,7 @@ def draw(scores, model, path):
     )
     for axis in axes.flat[len(tasks) :]:
         axis.set_visible(False)
-    for i, (task, axis) in enumerate(zip(tasks, axes.flat, strict=False)):
+    for task, axis in zip(tasks, axes.flat, strict=False):
         here = relative.loc[task].dropna(axis=1, how="all")
         low = here.drop(columns=["none", "random"], errors="ignore").to_numpy().min()
         for position, encoder in enumerate(here):
@@ -93,10 +91,10 @@ def draw(scores, model, path):
         axis.set_yticks(range(here.shape[1]), here.columns, fontsize=7)
         axis.tick_params(axis="x", labelsize=7)
         axis.invert_yaxis()
-        axis.set_title(f"{task}", fontsize=9)
+        axis.set_title(task, fontsize=9)
     figure.suptitle(
-        f"{model}: score less TargetEncoder's on the same split (right is better; dots: "
-        "seeds, bar: mean; far losers are cut off)"
+        f"{model}: score less TargetEncoder's on the same split (right is better; "
+        "dots: seeds, bar: mean; far losers are cut off)"
     )
     figure.savefig(path, dpi=110)
     plt.close(figure)

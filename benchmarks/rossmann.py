@@ -101,8 +101,10 @@ def run(task, setting, seed, jobs, slow):
             start = time.perf_counter()
             predicted = method.fit(np.asarray(X), train.y).predict(np.asarray(X_test))
             rows.append((name, features, predicted, time.perf_counter() - start))
-            print(f"{task.name} {name} {features}: "
-                  f"{-task.score(test, predicted):.4f}", flush=True)
+            print(
+                f"{task.name} {name} {features}: {-task.score(test, predicted):.4f}",
+                flush=True,
+            )
     if slow:
         one_hot = make_pipeline(
             OneHotEncoder(handle_unknown="ignore"),
@@ -136,7 +138,8 @@ def make_codes(task, train, test):
 def to_markdown(results):
     mean = results.groupby(["split", "method", "features"])["error"].mean()
     lines = [
-        "| split | method | paper, codes | codes | paper, embeddings | embeddings | all |",
+        "| split | method | paper, codes | codes | paper, embeddings | embeddings "
+        "| all |",
         "|---|---|--:|--:|--:|--:|--:|",
     ]
     for split in results["split"].unique():
@@ -172,9 +175,7 @@ def main():
     results = []
     for task in read_tasks(options.data, names):
         for seed in range(options.seeds):
-            results += run(
-                task, options.setting, seed, options.jobs, not options.fast
-            )
+            results += run(task, options.setting, seed, options.jobs, not options.fast)
             frame = pd.DataFrame(results)
             frame.to_csv(options.csv, index=False)
     text = to_markdown(frame)

@@ -54,6 +54,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Task:
+    """One entry of ``tasks.json``, and the folder that it stands in."""
+
     name: str
     spec: dict[str, Any]
     folder: Path

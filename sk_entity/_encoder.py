@@ -65,6 +65,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     that did not see the row at hand. It is the one thing that folds share: a few
     thousand weights that see all targets.
 
+    Beside the vectors stand, by default, each column's support (how many rows are
+    behind a category), the target means of pairs of columns that add something, and
+    the net's prediction; all of them out-of-fold on training rows.
+
     Unknown values get a learned vector, and categories with few rows are drawn
     towards it. Missing values are a category of their own when training rows hold
     any.
@@ -201,9 +205,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     >>> y = [2.0, 5.0, 3.0, 2.5] * 25
     >>> encoder = EntityEmbeddingEncoder(embedding_dim=2, random_state=0)
     >>> encoder.fit_transform(X, y).shape
-    (100, 3)
-    >>> encoder.get_feature_names_out()
-    array(['city_00', 'city_01', 'size'], dtype=object)
+    (100, 5)
+    >>> list(encoder.get_feature_names_out())
+    ['city_00', 'city_01', 'city_support', 'prediction', 'size']
     >>> encoder.embeddings_["city"]
     EmbeddingTable('city', 3 categories, dim 2)
     """
@@ -387,7 +391,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         features : ndarray (float64) or DataFrame of shape (n_rows, n_columns_out)
-            The embedding coordinates, then the numeric columns.
+            The columns that :meth:`get_feature_names_out` names.
         """
         # The rows of fold k read table k, which never saw their targets.
         return self._features(*self._fit(X, y, sample_weight, groups))
@@ -407,7 +411,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         features : ndarray (float64) or DataFrame of shape (n_rows, n_columns_out)
-            The embedding coordinates, then the numeric columns.
+            The columns that :meth:`get_feature_names_out` names.
 
         Raises
         ------
@@ -700,8 +704,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         names : ndarray of str, shape (n_columns_out,)
-            ``column_00``, ``column_01``, ... for each categorical column, then the
-            numeric columns.
+            ``column_00``, ``column_01``, ..., ``column_statistic``,
+            ``column_support`` for each categorical column, then ``a*b`` for each cross,
+            ``prediction``, and the numeric columns.
         """
         check_is_fitted(self)
         input_names(self, input_features)

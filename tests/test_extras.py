@@ -65,7 +65,9 @@ def test_all_extras_stand_where_their_names_say(interaction):
         embedding_dim=1, crosses=[("a", "c")], add_statistics=True, **QUICK
     ).set_output(transform="pandas")
     out = encoder.fit_transform(X, y)
-    columns = [f"{c}{part}" for c in "abc" for part in ("_00", "_statistic", "_support")]
+    columns = [
+        f"{c}{part}" for c in "abc" for part in ("_00", "_statistic", "_support")
+    ]
     assert list(out) == [*columns, "a*c", "prediction", "number"]
     assert encoder.feature_groups_["a"] == ["a_00", "a_statistic", "a_support"]
     assert encoder.feature_groups_["a*c"] == ["a*c"]

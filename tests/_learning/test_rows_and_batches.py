@@ -6,9 +6,9 @@ import torch
 
 from sk_entity._learning.batches import BatchIterator, TensorRows
 from sk_entity._learning.net import EntityNet
-from sk_entity._numeric import NumericScaler
 from sk_entity._learning.rows import Rows
 from sk_entity._learning.sizes import auto_dim, schedule
+from sk_entity._numeric import NumericScaler
 
 
 def make_rows(n=50, seed=0):
