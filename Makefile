@@ -56,7 +56,8 @@ min-versions:  ## Tests with the oldest allowed numpy, pandas, scikit-learn and 
 	$(VENV)-min/bin/python -m pytest -q -o filterwarnings=default
 
 bench: $(call STAMP,bench)  ## Scores on real data sets: make bench DATA=folder.
-	$(BIN)/python benchmarks/quality.py --data $(DATA)
+	$(BIN)/python benchmarks/quality.py --data $(DATA) --jobs 2
+	$(BIN)/python benchmarks/rossmann.py --data $(DATA) --jobs 2
 
 clean:  ## Remove the environment and everything built.
 	rm -rf $(VENV) $(VENV)-min dist build .pytest_cache .mypy_cache .ruff_cache .coverage

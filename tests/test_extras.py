@@ -162,9 +162,9 @@ def test_crosses_that_are_no_pairs_of_categorical_columns(interaction, crosses):
 
 def test_a_column_called_prediction(interaction):
     X, y = interaction
-    with pytest.raises(ColumnError, match="share names.*prediction"):
+    with pytest.raises(ColumnError, match=r"share names.*prediction"):
         EntityEmbeddingEncoder(**QUICK).fit(X.assign(prediction=1.0), y)
-    with pytest.raises(ColumnError, match="share names.*prediction"):
+    with pytest.raises(ColumnError, match=r"share names.*prediction"):
         EntityEmbeddingEncoder(**QUICK).fit(X.rename(columns={"a": "prediction"}), y)
 
 
