@@ -55,23 +55,27 @@ def choose_crosses(
     step = -(-len(codes) // _MOST_ROWS)
     sample = np.flatnonzero(weight > 0)[::step]
 
-    def values(columns: Sequence[int]) -> tuple[TargetStatistic, NDArray[np.float64]]:
-        statistic = TargetStatistic.fit(
+    def fit(columns: Sequence[int]) -> TargetStatistic:
+        return TargetStatistic.fit(
             columns, codes, n_codes, target, weight, fold, n_folds
         )
-        return statistic, statistic.look_up(codes[sample], fold[sample])
 
-    singles = [values([j])[1] for j in range(codes.shape[1])]
-    pairs = [values(pair) for pair in _candidates(n_codes, len(codes))]
-    if not pairs:
+    def values(columns: Sequence[int]) -> NDArray[np.float64]:
+        return fit(columns).look_up(codes[sample], fold[sample])
+
+    candidates = _candidates(n_codes)
+    if not candidates:
         return []
+    singles = [values([j]) for j in range(codes.shape[1])]
+    # The tables of a pair can be as large as the data: keep the values only.
+    pairs = [values(pair) for pair in candidates]
     root = np.sqrt(weight[sample])[:, None]
     residual, columns = [], []
     for c in range(target.shape[1]):
         known = [np.ones((len(sample), 1)), prediction[sample, c : c + 1]]
         known += [single[:, c : c + 1] for single in singles]
         basis = _orthonormal(np.hstack(known) * root)
-        news = np.stack([value[:, c] for _, value in pairs], axis=1) * root
+        news = np.stack([pair[:, c] for pair in pairs], axis=1) * root
         scale = np.linalg.norm(news, axis=0)
         news = news - basis @ (basis.T @ news)
         # What rounding leaves of a cross that is one of its columns is not news.
@@ -81,10 +85,10 @@ def choose_crosses(
         columns.append(news)
     n_effective = weight[sample].sum() ** 2 / (weight[sample] ** 2).sum()
     order = _forward(residual, columns, np.sqrt(n_effective))
-    return [pairs[i][0] for i in order]
+    return [fit(candidates[i]) for i in order]
 
 
-def _candidates(n_codes: Sequence[int], n_rows: int) -> list[tuple[int, int]]:
+def _candidates(n_codes: Sequence[int]) -> list[tuple[int, int]]:
     """Pairs of columns that vary; of very many, those with the fewest cells."""
     varying = [j for j, n in enumerate(n_codes) if n > 2]
     pairs = list(combinations(varying, 2))
