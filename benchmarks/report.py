@@ -51,6 +51,10 @@ def to_markdown(cells):
     return "\n".join(lines)
 
 
+#: They lose by so much on some tasks that they would hide all else.
+FAR_LOSERS = ["none", "random", "ordinal", "onehot"]
+
+
 def draw(scores, model, path):
     """Draw scores less those of TargetEncoder, a panel a task."""
     import matplotlib
@@ -58,46 +62,39 @@ def draw(scores, model, path):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    reference = scores["target"]
-    relative = scores.sub(reference, axis=0).drop(columns="target")
+    relative = scores.sub(scores["target"], axis=0).drop(columns="target")
     tasks = list(dict.fromkeys(scores.index.get_level_values("task")))
-    columns = 3
-    rows = -(-len(tasks) // columns)
+    n_rows = -(-len(tasks) // 3)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(13, 2.6 * rows), squeeze=False, layout="constrained"
+        n_rows, 3, figsize=(13, 2.6 * n_rows), squeeze=False, layout="constrained"
     )
     for axis in axes.flat[len(tasks) :]:
         axis.set_visible(False)
     for task, axis in zip(tasks, axes.flat, strict=False):
-        here = relative.loc[task].dropna(axis=1, how="all")
-        low = here.drop(columns=["none", "random"], errors="ignore").to_numpy().min()
-        for position, encoder in enumerate(here):
-            ours = encoder.startswith("embedding")
-            color = (
-                "tab:red"
-                if encoder == "embedding"
-                else "tab:orange"
-                if ours
-                else "0.35"
-            )
-            values = here[encoder]
-            axis.plot(
-                values, [position] * len(values), "o", color=color, alpha=0.4, ms=4
-            )
-            axis.plot([values.mean()], [position], "|", color=color, ms=14, mew=2.5)
-        axis.axvline(0, color="tab:blue", lw=1)
-        span = max(abs(here.to_numpy().max()), abs(low), 1e-9)
-        axis.set_xlim(-1.15 * span, 1.15 * span)
-        axis.set_yticks(range(here.shape[1]), here.columns, fontsize=7)
-        axis.tick_params(axis="x", labelsize=7)
-        axis.invert_yaxis()
-        axis.set_title(task, fontsize=9)
+        _draw_task(axis, task, relative.loc[task].dropna(axis=1, how="all"))
     figure.suptitle(
         f"{model}: score less TargetEncoder's on the same split (right is better; "
         "dots: seeds, bar: mean; far losers are cut off)"
     )
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def _draw_task(axis, task, scores):
+    for position, encoder in enumerate(scores):
+        color = "tab:orange" if encoder.startswith("embedding") else "0.35"
+        color = "tab:red" if encoder == "embedding" else color
+        values = scores[encoder].dropna()
+        where = [position] * len(values)
+        axis.plot(values, where, "o", color=color, alpha=0.4, ms=4)
+        axis.plot([values.mean()], [position], "|", color=color, ms=14, mew=2.5)
+    axis.axvline(0, color="tab:blue", lw=1)
+    shown = scores.drop(columns=FAR_LOSERS, errors="ignore").abs().max().max()
+    axis.set_xlim(-1.15 * shown, 1.15 * shown)
+    axis.set_yticks(range(scores.shape[1]), scores.columns, fontsize=7)
+    axis.tick_params(axis="x", labelsize=7)
+    axis.invert_yaxis()
+    axis.set_title(task, fontsize=9)
 
 
 def write_report(results, options):

@@ -66,10 +66,10 @@ SETTINGS = {
 def methods(seed, jobs):
     return {
         "nearest neighbours": KNeighborsRegressor(
-            10, weights="distance", p=1, n_jobs=jobs
+            10, weights="distance", algorithm="brute", n_jobs=jobs
         ),
         "random forest": RandomForestRegressor(
-            200, max_depth=35, n_jobs=jobs, random_state=seed
+            100, max_depth=35, n_jobs=jobs, random_state=seed
         ),
         "boosted trees": LGBMRegressor(**BOOSTED, n_jobs=jobs, random_state=seed),
     }
