@@ -8,6 +8,7 @@ import numpy as np
 from category_encoders.wrapper import PolynomialWrapper
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
+from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -112,7 +113,9 @@ def _category_encoder(name, task, train, seed):
         return OneHotEncoder(
             handle_unknown="ignore", sparse_output=False, dtype=np.float32
         )
-    target_encoder = TargetEncoder(target_type=TARGET_TYPES.get(task.kind, task.kind))
+    target_encoder = TargetEncoder(
+        target_type=TARGET_TYPES.get(task.kind, task.kind), cv=_folds(train)
+    )
     if name == "target":
         return target_encoder
     if name == "target_counts":
@@ -131,6 +134,15 @@ def _category_encoder(name, task, train, seed):
         ),
     }[name]()
     return PolynomialWrapper(encoder) if task.kind == "multiclass" else encoder
+
+
+def _folds(train):
+    """Folds of TargetEncoder: by group where the task has groups, as ours are."""
+    groups = train.params.get("groups")
+    if groups is None:
+        return 5
+    folds = GroupKFold(5, shuffle=True, random_state=0)
+    return list(folds.split(train.X, groups=groups))
 
 
 def _ordinal():
