@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -37,26 +37,35 @@ class TensorRows(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.weight)
 
-    def batch(self, index: Tensor | slice) -> tuple[dict[str, Tensor], Any]:
+    def batch(self, rows: slice) -> tuple[dict[str, Tensor], Any]:
         """Return the inputs, and the target with its weights, of some rows."""
         inputs = {
-            "codes": self.codes[index],
-            "numeric": self.numeric[index],
-            "table": self.table[index],
+            "codes": self.codes[rows],
+            "numeric": self.numeric[rows],
+            "table": self.table[rows],
         }
-        return inputs, (self.target[index], self.weight[index], self.lesson[index])
+        return inputs, (self.target[rows], self.weight[rows], self.lesson[rows])
 
     def take(self, index: Tensor) -> "TensorRows":
         """Return the rows at ``index``."""
-        inputs, (target, weight, lesson) = self.batch(index)
-        return TensorRows(**inputs, target=target, weight=weight, lesson=lesson)
+        return TensorRows(
+            **{
+                field.name: getattr(self, field.name).index_select(0, index)
+                for field in fields(self)
+            }
+        )
+
+
+#: Batches that are taken from the rows at a time.
+_CHUNK = 32
 
 
 class BatchIterator:
     """Shuffled batches without a per-row ``__getitem__`` and without collation.
 
-    Takes the place of torch's DataLoader as skorch's ``iterator_train``: 2-3 times
-    faster on tables.
+    Takes the place of torch's DataLoader as skorch's ``iterator_train``. Shuffled rows
+    are taken a chunk of batches at a time: what an operation costs by itself is then
+    paid once a chunk.
 
     Parameters
     ----------
@@ -64,6 +73,9 @@ class BatchIterator:
     batch_size : int
     generator : torch.Generator or None
         Shuffles the rows at the start of each epoch; None keeps their order.
+    unknown_probability : float, default=0
+        Share of the codes replaced by "unknown", which trains the prior to stand for
+        what is not known.
     """
 
     def __init__(
@@ -71,19 +83,33 @@ class BatchIterator:
         dataset: TensorRows,
         batch_size: int,
         generator: torch.Generator | None = None,
+        unknown_probability: float = 0.0,
     ) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator
+        self.unknown_probability = unknown_probability
 
     def __len__(self) -> int:
         return math.ceil(len(self.dataset) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[dict[str, Tensor], Any]]:
-        n_rows, device = len(self.dataset), self.dataset.weight.device
-        order = None
-        if self.generator is not None:
-            order = torch.randperm(n_rows, generator=self.generator).to(device)
-        for start in range(0, n_rows, self.batch_size):
-            rows = slice(start, start + self.batch_size)
-            yield self.dataset.batch(rows if order is None else order[rows])
+        for chunk in self._chunks():
+            for start in range(0, len(chunk), self.batch_size):
+                yield chunk.batch(slice(start, start + self.batch_size))
+
+    def _chunks(self) -> Iterator[TensorRows]:
+        if self.generator is None:
+            yield self.dataset
+            return
+        device = self.dataset.weight.device
+        order = torch.randperm(len(self.dataset), generator=self.generator).to(device)
+        for index in order.split(_CHUNK * self.batch_size):
+            yield self._mask(self.dataset.take(index))
+
+    def _mask(self, rows: TensorRows) -> TensorRows:
+        if self.unknown_probability == 0:
+            return rows
+        drawn = torch.rand(rows.codes.shape, generator=self.generator)
+        keep = drawn.to(rows.codes.device) >= self.unknown_probability
+        return replace(rows, codes=rows.codes * keep)

@@ -6,13 +6,12 @@ from typing import Any
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import LRScheduler
 from skorch.utils import to_tensor
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from sk_entity._learning.batches import BatchIterator, TensorRows
 from sk_entity._learning.modules import EmbeddingNet
+from sk_entity._learning.net import CosineRate
 from sk_entity._learning.sizes import Schedule
 
 #: Optimizer steps of the heads: the vectors stand still, so that few are enough.
@@ -148,7 +147,7 @@ def fit_heads(
     heads : FoldHeads
     """
     with torch.no_grad():
-        vectors, _ = module.tables(dataset.codes, dataset.table)
+        vectors = module.tables(dataset.codes, dataset.table)
     inputs = torch.cat([vectors, dataset.numeric], dim=1)
     # The fold travels in the place of the lesson; without folds, a row has none.
     rows = TensorRows(
@@ -171,9 +170,7 @@ def fit_heads(
         iterator_train=BatchIterator,
         iterator_train__generator=generator,
         train_split=None,
-        callbacks=[
-            LRScheduler(CosineAnnealingLR, T_max=plan.steps, step_every="batch")
-        ],
+        callbacks=[CosineRate(plan.steps)],
         device=dataset.weight.device,
         verbose=0,
     )

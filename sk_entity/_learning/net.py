@@ -1,5 +1,6 @@
 """The skorch net: how one batch trains the fold tables and the decoder."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -10,17 +11,18 @@ from skorch.utils import to_tensor
 from torch import Tensor
 
 from sk_entity._learning.batches import TensorRows
+from sk_entity._learning.lazy_adam import LazyAdam
 
 
 class EntityNet(NeuralNet):
     """A skorch net with an honest decoder.
 
-    A batch is used twice. The *tables* learn from each row through a table that is
-    allowed to see it (the other folds' and the one of all rows; a random few of these
-    if ``n_views`` is smaller), while the decoder stands still. The *decoder* learns
-    from the row's own fold table, which never saw the row, while the tables stand
-    still. So the decoder learns how far an out-of-fold vector can be trusted. Without
-    folds there is one table, and one ordinary step.
+    A batch is used twice. The *decoder* learns from the row's own fold table, which
+    never saw the row, while the tables stand still. The *tables* learn from each row
+    through a table that is allowed to see it (the other folds' and the one of all rows;
+    a random few of these if ``n_views`` is smaller), while the decoder stands still. So
+    the decoder learns how far an out-of-fold vector can be trusted. Without folds there
+    is one table, and one ordinary step.
 
     Parameters
     ----------
@@ -53,62 +55,127 @@ class EntityNet(NeuralNet):
         super().__init__(module, *args, **kwargs)
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Compute the gradients of one batch; see the class."""
+        """Compute the gradients of one batch; see the class.
+
+        Autograd goes through the decoder only: the tables read and write rows.
+        """
         self._set_training(True)
         inputs, (target, weight, lesson) = batch
-        inputs = {**inputs, "codes": self.module_.mask(inputs["codes"])}
-        if self.n_folds == 0:
-            output, penalty = self.infer(inputs)
-            loss = self.get_loss(output, (target, weight))
-            torch.autograd.backward(loss + self._shrink(penalty, weight))
-            return {"loss": loss, "y_pred": output}
-        tables, decoder = self.module_.tables, self.module_.decoder
-        output, _ = self.infer(inputs)
+        module, n_rows = self.module_, len(weight)
+        loaded = module.tables.load(inputs["codes"], self.optimizer_)
+        own = inputs["table"][:, None]
+        view = loaded.look_up(own)
+        vectors, output = module.decode(view.deviation, inputs["numeric"])
         loss = self.get_loss(output, (target, lesson))
-        torch.autograd.backward(loss, inputs=[*decoder.parameters(), *tables.prior])
-        inputs, target, weight = self._views(inputs, target, weight)
-        seen, penalty = self.infer(inputs)
-        seen_loss = self.get_loss(seen, (target, weight))
-        torch.autograd.backward(
-            seen_loss + self._shrink(penalty, weight), inputs=[*tables.deviation]
-        )
-        return {"loss": loss, "y_pred": output}
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradient, n_seen = vectors.grad, n_rows
+        module.tables.prior.grad = gradient.sum((0, 1))
+        if self.n_folds:
+            view = loaded.look_up(self._views(own))
+            n_seen = n_rows * self.n_views
+            vectors, seen = module.decode(view.deviation, inputs["numeric"])
+            repeated = [
+                values.repeat_interleave(self.n_views) for values in (target, weight)
+            ]
+            (gradient,) = torch.autograd.grad(self.get_loss(seen, repeated), vectors)
+        loaded.learn(view, gradient, weight * (self.shrinkage / n_seen))
+        return {"loss": loss.detach(), "y_pred": output}
 
-    def infer(self, x: Any, **fit_params: Any) -> tuple[Tensor, Tensor]:
-        """Return the module's output and penalty."""
-        inputs = to_tensor(x, device=self.device)
-        return self.module_(**inputs)  # type: ignore[no-any-return]
+    def infer(self, x: Any, **fit_params: Any) -> Tensor:
+        """Return the module's output."""
+        return self.module_(**to_tensor(x, device=self.device))  # type: ignore[no-any-return]
 
     def get_loss(
         self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False
     ) -> Tensor:
         """Return the weighted mean of the criterion over the batch."""
-        output = y_pred[0] if isinstance(y_pred, tuple) else y_pred
         target, weight, *_ = to_tensor(y_true, device=self.device)
-        if output.shape[1] == 1:
-            output = output[:, 0]
-        loss: Tensor = (self.criterion_(output, target) * weight).mean()
+        if y_pred.shape[1] == 1:
+            y_pred = y_pred[:, 0]
+        loss: Tensor = (self.criterion_(y_pred, target) * weight).mean()
         return loss
 
-    def _views(self, inputs: dict[str, Tensor], *per_row: Tensor) -> tuple[Any, ...]:
-        """Repeat each row for ``n_views`` distinct tables other than its own fold's."""
-        own = inputs["table"][:, None]
-        if self.n_views == self.n_folds:
-            drawn = torch.arange(self.n_folds).expand(len(own), -1)
-        else:
-            lots = torch.rand(len(own), self.n_folds, generator=self.generator)
-            drawn = lots.topk(self.n_views, dim=1).indices
-        drawn = drawn.to(own.device)
-        table = (drawn + (drawn >= own)).flatten()
-        repeated = {
-            name: value.repeat_interleave(self.n_views, dim=0)
-            for name, value in inputs.items()
-        }
-        repeated["table"] = table
-        return repeated, *(values.repeat_interleave(self.n_views) for values in per_row)
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **params: Any
+    ) -> None:
+        """Pass over the rows once; the loss is recorded once an epoch.
 
-    def _shrink(self, penalty: Tensor, weight: Tensor) -> Tensor:
-        return 0.5 * self.shrinkage * (penalty * weight).mean()
+        With callbacks of the user's that listen to batches or gradients, skorch's own
+        loop runs, which records every batch.
+        """
+        if not training:
+            super().run_single_epoch(iterator, training, prefix, step_fn, **params)
+            return
+        if any(listens_to_steps(callback) for _, callback in self.callbacks_):
+            super().run_single_epoch(iterator, training, prefix, step_fn, **params)
+        else:
+            self._run_quietly(iterator, prefix)
+        if isinstance(self.optimizer_, LazyAdam):
+            self.optimizer_.settle()
+
+    def _run_quietly(self, iterator: Any, prefix: str) -> None:
+        rates = [c for _, c in self.callbacks_ if isinstance(c, CosineRate)]
+        total, n_rows, n_batches = torch.zeros((), device=self.device), 0, 0
+        for batch in iterator:
+            self.optimizer_.zero_grad(set_to_none=False)
+            loss = self.train_step_single(batch)["loss"]
+            self.optimizer_.step()
+            for rate in rates:
+                rate.on_batch_end(self, training=True)
+            size = len(batch[1][0])
+            total, n_rows, n_batches = total + loss * size, n_rows + size, n_batches + 1
+        self.history.record(f"{prefix}_loss", float(total) / n_rows)
+        self.history.record(f"{prefix}_batch_count", n_batches)
+
+    def _views(self, own: Tensor) -> Tensor:
+        """Draw ``n_views`` distinct tables for each row, other than its own fold's.
+
+        (batch, 1) -> (batch, n_views)
+        """
+        steps = torch.arange(self.n_views, dtype=own.dtype)
+        if self.n_views < self.n_folds:
+            # Neighbours in a ring: every table is as likely as any other.
+            drawn = torch.randint(self.n_folds, own.shape, generator=self.generator)
+            steps = (drawn.to(own.dtype) + steps) % self.n_folds
+        return (own + 1 + steps.to(own.device)) % (self.n_folds + 1)
+
+
+class CosineRate(Callback):
+    """Learning rates of all groups fall to zero along half a cosine.
+
+    The schedule of I. Loshchilov and F. Hutter (2017), "SGDR", without restarts.
+
+    Parameters
+    ----------
+    n_steps : int
+        Steps of the whole training.
+    """
+
+    def __init__(self, n_steps: int) -> None:
+        self.n_steps = n_steps
+
+    def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
+        """Remember where the rates start."""
+        self.step_ = 0
+        self.starts_ = [group["lr"] for group in net.optimizer_.param_groups]
+
+    def on_batch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
+        """Lower the rates after a training batch."""
+        if not kwargs["training"]:
+            return
+        self.step_ += 1
+        share = 0.5 * (1 + math.cos(math.pi * min(self.step_ / self.n_steps, 1)))
+        groups = net.optimizer_.param_groups
+        for group, start in zip(groups, self.starts_, strict=True):
+            group["lr"] = start * share
+
+
+def listens_to_steps(callback: Callback) -> bool:
+    """Whether a callback must be told of every batch or gradient."""
+    return not isinstance(callback, CosineRate) and any(
+        getattr(type(callback), name) is not getattr(Callback, name)
+        for name in ("on_batch_begin", "on_batch_end", "on_grad_computed")
+    )
 
 
 class HalfSquaredError(torch.nn.Module):

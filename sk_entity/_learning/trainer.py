@@ -8,17 +8,25 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
-from torch.optim.lr_scheduler import CosineAnnealingLR
+from skorch.callbacks import Callback, EarlyStopping
 
 from sk_entity._categories import weighted_counts
 from sk_entity._learning.batches import BatchIterator, TensorRows
 from sk_entity._learning.heads import HEAD_BUDGET, FoldHeads, fit_heads
 from sk_entity._learning.isolation import isolated
-from sk_entity._learning.modules import Decoder, EmbeddingNet, FoldTables
-from sk_entity._learning.net import EntityNet, HalfSquaredError, HoldOut, TrainingBar
+from sk_entity._learning.lazy_adam import LazyAdam
+from sk_entity._learning.modules import Decoder, EmbeddingNet
+from sk_entity._learning.net import (
+    CosineRate,
+    EntityNet,
+    HalfSquaredError,
+    HoldOut,
+    TrainingBar,
+    listens_to_steps,
+)
 from sk_entity._learning.rows import Rows
 from sk_entity._learning.sizes import STEP_BUDGET, Schedule, auto_weight_decay, schedule
+from sk_entity._learning.tables import FoldTables
 from sk_entity._numeric import NumericScaler
 from sk_entity._prediction import Predictor
 
@@ -27,6 +35,8 @@ _DECODER_RATE = 0.1
 #: Rows times tables of one update: small batches teach every table that may see a
 #: row, large ones a random few.
 _VIEW_BUDGET = 4096
+#: Numbers in a column's tables from which lazy updates cost less than dense ones.
+_LAZY_SIZE = 500_000
 #: Early stopping waits for this share of the planned epochs.
 _PATIENCE = 0.25
 
@@ -179,9 +189,9 @@ def _to_tensors(
     # Without folds the one table, number 0, is everyone's own.
     weight = torch.as_tensor(rows.weight / rows.weight.mean()).to(device, torch.float32)
     return TensorRows(
-        codes=torch.as_tensor(rows.codes, device=device),
+        codes=torch.as_tensor(rows.codes, dtype=torch.int32, device=device),
         numeric=torch.as_tensor(scaler.transform(rows.numeric), device=device),
-        table=torch.as_tensor(rows.fold, device=device),
+        table=torch.as_tensor(rows.fold, dtype=torch.int32, device=device),
         target=torch.as_tensor(target).to(device, kind),
         weight=weight,
         lesson=weight,
@@ -202,7 +212,15 @@ def _build_module(
         torch.as_tensor(weighted_counts(rows.codes[:, j], rows.weight, n)).float()
         for j, n in enumerate(n_codes)
     ]
-    tables = FoldTables(n_codes, dims, n_folds + 1, counts, generator)
+    # Optimizers and callbacks of the user's get the gradients of whole tables.
+    may_be_lazy = settings.optimizer == "adam" and not any(
+        listens_to_steps(callback) for callback in settings.callbacks
+    )
+    lazy = [
+        may_be_lazy and n * dim * (n_folds + 1) > _LAZY_SIZE
+        for n, dim in zip(n_codes, dims, strict=True)
+    ]
+    tables = FoldTables(n_codes, dims, n_folds + 1, counts, generator, lazy)
     decoder = Decoder(
         sum(dims) + n_numeric,
         settings.hidden_units,
@@ -210,7 +228,7 @@ def _build_module(
         settings.dropout,
         generator,
     )
-    return EmbeddingNet(tables, decoder, settings.embedding_dropout, generator)
+    return EmbeddingNet(tables, decoder)
 
 
 def _build_net(
@@ -233,6 +251,7 @@ def _build_net(
         "batch_size": plan.batch_size,
         "iterator_train": BatchIterator,
         "iterator_train__generator": generator,
+        "iterator_train__unknown_probability": settings.embedding_dropout,
         "iterator_valid": BatchIterator,
         "train_split": None,
         "callbacks": _callbacks(plan, settings),
@@ -250,7 +269,7 @@ def _build_net(
 
 def _optimizer(optimizer: Any) -> dict[str, Any]:
     if optimizer == "adam":
-        return {"optimizer": torch.optim.Adam, "optimizer__fused": True}
+        return {"optimizer": LazyAdam, "optimizer__fused": True}
     return {"optimizer": optimizer}
 
 
@@ -267,12 +286,7 @@ def _criterion(n_classes: int | None) -> torch.nn.Module:
 
 
 def _callbacks(plan: Schedule, settings: Settings) -> list[Any]:
-    callbacks: list[Any] = [
-        (
-            "learning_rate",
-            LRScheduler(CosineAnnealingLR, T_max=plan.steps, step_every="batch"),
-        )
-    ]
+    callbacks: list[Any] = [("learning_rate", CosineRate(plan.steps))]
     if settings.early_stopping:
         stopping = EarlyStopping(
             patience=max(5, round(_PATIENCE * plan.epochs)),
@@ -329,7 +343,7 @@ def _to_predictor(
     pairs = zip(heads.weights, heads.biases, strict=True)
     return Predictor(
         scaler=scaler,
-        order=[j for group in module.tables.groups for j in group],
+        order=module.tables.order,
         layers=[(_to_numpy(weight), _to_numpy(bias)) for weight, bias in pairs],
         skip=_to_numpy(heads.skip),
         classify=n_classes is not None,

@@ -73,10 +73,10 @@ def test_features_of_a_fold_depend_on_no_target_of_the_fold(monkeypatch):
     class Freeze(Callback):
         """Keep the shared decoder as it starts: it is what folds share."""
 
-        def on_train_begin(self, net, **kwargs):
-            parts = (net.module_.decoder, net.module_.tables.prior)
-            for parameter in (p for part in parts for p in part.parameters()):
-                parameter.register_hook(torch.zeros_like)
+        def on_grad_computed(self, net, **kwargs):
+            parameters = [net.module_.tables.prior, *net.module_.decoder.parameters()]
+            for parameter in parameters:
+                parameter.grad.zero_()
 
     def features(y):
         encoder = EntityEmbeddingEncoder(
