@@ -16,6 +16,8 @@ from sk_entity._learning.sizes import Schedule
 
 #: Optimizer steps of the heads: the vectors stand still, so that few are enough.
 HEAD_BUDGET = 1500
+#: Rows of a step, at most: K + 1 heads read each, and larger batches were no better.
+HEAD_BATCH = 256
 
 
 class FoldHeads(nn.Module):

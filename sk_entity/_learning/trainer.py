@@ -12,7 +12,7 @@ from skorch.callbacks import Callback, EarlyStopping
 
 from sk_entity._categories import weighted_counts
 from sk_entity._learning.batches import BatchIterator, TensorRows
-from sk_entity._learning.heads import HEAD_BUDGET, FoldHeads, fit_heads
+from sk_entity._learning.heads import HEAD_BATCH, HEAD_BUDGET, FoldHeads, fit_heads
 from sk_entity._learning.isolation import isolated
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity._learning.modules import Decoder, EmbeddingNet
@@ -35,6 +35,8 @@ _DECODER_RATE = 0.1
 #: Rows times tables of one update: small batches teach every table that may see a
 #: row, large ones a random few.
 _VIEW_BUDGET = 4096
+#: A table that learns from a share of the rows a step gets a higher rate, up to this.
+_MOST_RATE = 2.0
 #: Numbers in a column's tables from which lazy updates cost less than dense ones.
 _LAZY_SIZE = 500_000
 #: Early stopping waits for this share of the planned epochs.
@@ -240,13 +242,17 @@ def _build_net(
     generator: torch.Generator,
 ) -> EntityNet:
     rate = settings.learning_rate
-    no_decay = {"lr": rate, "weight_decay": 0.0}  # shrinkage takes its place
+    n_views = max(1, min(n_folds, _VIEW_BUDGET // plan.batch_size))
+    tables = {
+        "lr": rate * min(max(n_folds, 1) / n_views, _MOST_RATE),
+        "weight_decay": 0.0,  # shrinkage takes its place
+    }
     arguments: dict[str, Any] = {
         "criterion": _criterion(n_classes),
         **_optimizer(settings.optimizer),
         "lr": rate * _DECODER_RATE,
         "optimizer__weight_decay": settings.weight_decay,
-        "optimizer__param_groups": [("tables.deviation.*", no_decay)],
+        "optimizer__param_groups": [("tables.deviation.*", tables)],
         "max_epochs": plan.epochs,
         "batch_size": plan.batch_size,
         "iterator_train": BatchIterator,
@@ -258,7 +264,7 @@ def _build_net(
         "device": _device(settings.device),
         "verbose": 0,
         "n_folds": n_folds,
-        "n_views": max(1, min(n_folds, _VIEW_BUDGET // plan.batch_size)),
+        "n_views": n_views,
         "shrinkage": settings.shrinkage,
         "generator": generator,
     }
@@ -315,9 +321,11 @@ def _fit_heads(
     settings: Settings,
     generator: torch.Generator,
 ) -> FoldHeads:
-    plan = schedule(
-        len(dataset), settings.batch_size, settings.max_epochs, budget=HEAD_BUDGET
-    )
+    n_rows, passes, size = len(dataset), settings.max_epochs, settings.batch_size
+    if size == "auto":
+        tables = schedule(n_rows, size, passes, budget=STEP_BUDGET)
+        size = min(tables.batch_size, HEAD_BATCH)
+    plan = schedule(n_rows, size, passes, budget=HEAD_BUDGET)
     return fit_heads(
         module,
         dataset,
