@@ -6,25 +6,29 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_entity._statistics import TargetStatistic
+from sk_entity._statistics import Evidence, TargetStatistic
 
 #: Most crosses that are chosen.
 MOST_CROSSES = 10
 #: A cross must be this many standard errors away from saying nothing new.
 THRESHOLD = 4.0
-#: Rows, and candidates, that the choice looks at.
+#: Rows that judge, rows that teach the statistics to be judged, and candidates.
 _MOST_ROWS = 50_000
+_MOST_SEEN = 500_000
 _MOST_PAIRS = 300
 
 
+def sample_rows(evidence: Evidence) -> NDArray[np.intp]:
+    """Return the rows on which crosses are judged: at most `_MOST_ROWS`, spread out."""
+    return _spread(len(evidence), _MOST_ROWS)
+
+
+def _spread(n_rows: int, most: int) -> NDArray[np.intp]:
+    return np.arange(0, n_rows, -(-n_rows // most))
+
+
 def choose_crosses(
-    codes: NDArray[np.int64],
-    n_codes: Sequence[int],
-    target: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    fold: NDArray[np.int64],
-    n_folds: int,
-    prediction: NDArray[np.float64],
+    evidence: Evidence, prediction: NDArray[np.float64]
 ) -> list[TargetStatistic]:
     """Choose pairs of columns by what their statistics add to the net's prediction.
 
@@ -36,43 +40,36 @@ def choose_crosses(
 
     Parameters
     ----------
-    codes : ndarray of shape (n_rows, n_categorical), int64
-    n_codes : sequence of int
-        Number of codes of each column.
-    target : ndarray of shape (n_rows, n_outputs)
-    weight : ndarray of shape (n_rows,)
-    fold : ndarray of shape (n_rows,), int64
-    n_folds : int
-        At least 2.
-    prediction : ndarray of shape (n_rows, n_outputs)
-        Out-of-fold prediction of the net.
+    evidence : Evidence
+        With folds.
+    prediction : ndarray of shape (n_sampled, n_outputs)
+        Out-of-fold prediction of the net for the rows of `sample_rows`.
 
     Returns
     -------
     crosses : list of TargetStatistic
         At most `MOST_CROSSES`, the best first.
     """
-    step = -(-len(codes) // _MOST_ROWS)
-    sample = np.flatnonzero(weight > 0)[::step]
-
-    def fit(columns: Sequence[int]) -> TargetStatistic:
-        return TargetStatistic.fit(
-            columns, codes, n_codes, target, weight, fold, n_folds
-        )
+    sample = evidence.take(sample_rows(evidence))
+    # Statistics that are only to be judged need no more rows than these.
+    learner = evidence.take(
+        np.arange(0, len(evidence), -(-len(evidence) // _MOST_SEEN))
+    )
 
     def values(columns: Sequence[int]) -> NDArray[np.float64]:
-        return fit(columns).look_up(codes[sample], fold[sample])
+        statistic = TargetStatistic.fit(columns, learner)
+        return statistic.look_up(sample.codes, sample.fold)
 
-    candidates = _candidates(n_codes)
+    candidates = _candidates(evidence.n_codes)
     if not candidates:
         return []
-    singles = [values([j]) for j in range(codes.shape[1])]
+    singles = [values([j]) for j in range(len(evidence.n_codes))]
     # The tables of a pair can be as large as the data: keep the values only.
     pairs = [values(pair) for pair in candidates]
-    root = np.sqrt(weight[sample])[:, None]
+    root = np.sqrt(sample.weight)[:, None]
     residual, columns = [], []
-    for c in range(target.shape[1]):
-        known = [np.ones((len(sample), 1)), prediction[sample, c : c + 1]]
+    for c in range(sample.target.shape[1]):
+        known = [np.ones((len(sample), 1)), prediction[:, c : c + 1]]
         known += [single[:, c : c + 1] for single in singles]
         basis = _orthonormal(np.hstack(known) * root)
         news = np.stack([pair[:, c] for pair in pairs], axis=1) * root
@@ -80,12 +77,12 @@ def choose_crosses(
         news = news - basis @ (basis.T @ news)
         # What rounding leaves of a cross that is one of its columns is not news.
         news[:, np.linalg.norm(news, axis=0) < 1e-6 * scale] = 0.0
-        own = target[sample, c] * root[:, 0]
+        own = sample.target[:, c] * root[:, 0]
         residual.append(own - basis @ (basis.T @ own))
         columns.append(news)
-    n_effective = weight[sample].sum() ** 2 / (weight[sample] ** 2).sum()
+    n_effective = sample.weight.sum() ** 2 / (sample.weight**2).sum()
     order = _forward(residual, columns, np.sqrt(n_effective))
-    return [fit(candidates[i]) for i in order]
+    return [TargetStatistic.fit(candidates[i], evidence) for i in order]
 
 
 def _candidates(n_codes: Sequence[int]) -> list[tuple[int, int]]:

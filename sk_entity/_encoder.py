@@ -24,10 +24,12 @@ from sk_entity._categories import (
     weighted_counts,
 )
 from sk_entity._extras import Extras, learn_extras
-from sk_entity._statistics import target_columns
+from sk_entity._lookup import look_up, write_features
+from sk_entity._statistics import Evidence, target_columns
 from sk_entity._table import EmbeddingTable, coordinate_names
 from sk_entity._validation import (
     Interval,
+    OutputContainer,
     StrOptions,
     check_folds,
     check_frame,
@@ -36,7 +38,6 @@ from sk_entity._validation import (
     exact_floats,
     fresh_seed,
     input_names,
-    output_container,
     request_splitter,
 )
 from sk_entity.exceptions import ColumnError, NoCategoricalColumnsWarning
@@ -431,7 +432,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         self, X: Any, y: Any, sample_weight: Any, groups: Any
     ) -> tuple[
         pd.DataFrame,
-        NDArray[np.int64],
+        NDArray[np.int32],
         NDArray[np.int64],
         list[NDArray[np.float32]],
         Extras,
@@ -475,7 +476,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         else:
             self._warn_no_categories(names)
             tables, net, history = [], None, pd.DataFrame()
-            extras = Extras([], False, False, [], None)
+            extras = Extras([], [], None)
         self.net_, self.history_ = net, history
         self.embeddings_ = {
             name: EmbeddingTable(
@@ -543,19 +544,26 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         crosses: list[tuple[int, int]],
     ) -> Extras:
         n_classes = None if self.classes_ is None else len(self.classes_)
-        prediction = None
-        if self._chooses_crosses(n_folds) and trained.predictor is not None:
-            vectors = _look_up(trained.tables, rows.codes, rows.fold)
-            prediction = trained.predictor.predict(vectors, rows.numeric, rows.fold)
+        predictor = trained.predictor
+
+        def predict(index: NDArray[np.intp]) -> NDArray[np.float64]:
+            assert predictor is not None
+            fold = rows.fold[index]
+            vectors = look_up(trained.tables, rows.codes[index], fold)
+            return predictor.predict(vectors, rows.numeric[index], fold)
+
+        evidence = Evidence(
+            codes=rows.codes,
+            n_codes=[vocabulary.n_codes for vocabulary in vocabularies.values()],
+            target=target_columns(rows.target, n_classes),
+            weight=rows.weight,
+            fold=rows.fold,
+            n_folds=n_folds,
+        )
         return learn_extras(
-            rows.codes,
-            [vocabulary.n_codes for vocabulary in vocabularies.values()],
-            target_columns(rows.target, n_classes),
-            rows.weight,
-            rows.fold,
-            n_folds,
-            prediction=prediction,
-            predictor=trained.predictor if self._adds_prediction(n_folds) else None,
+            evidence,
+            predict=predict if self._chooses_crosses(n_folds) else None,
+            predictor=predictor if self._adds_prediction(n_folds) else None,
             crosses=crosses,
             add_statistics=self.add_statistics,
             add_support=self.add_support,
@@ -594,7 +602,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
                     f"{self.hidden_units!r}."
                 )
 
-    def _encode(self, values: pd.Series, vocabulary: Vocabulary) -> NDArray[np.int64]:
+    def _encode(self, values: pd.Series, vocabulary: Vocabulary) -> NDArray[np.int32]:
         """Return the codes of one column; -1 where the output is to be NaN."""
         codes, missing, unknown = vocabulary.encode(values)
         for what, mask, handling in (
@@ -609,9 +617,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
 
     def _encode_all(
         self, frame: pd.DataFrame, vocabularies: Sequence[Vocabulary]
-    ) -> NDArray[np.int64]:
+    ) -> NDArray[np.int32]:
         """Return the codes of all categorical columns."""
-        codes = np.empty((len(frame), len(vocabularies)), dtype=np.int64)
+        codes = np.empty((len(frame), len(vocabularies)), dtype=np.int32)
         for j, (i, vocabulary) in enumerate(
             zip(self._columns.categorical, vocabularies, strict=True)
         ):
@@ -629,26 +637,18 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     def _features(
         self,
         frame: pd.DataFrame,
-        codes: NDArray[np.int64],
+        codes: NDArray[np.int32],
         fold: int | NDArray[np.int64],
         tables: list[NDArray[np.float32]],
         extras: Extras,
     ) -> Any:
         """Look everything up, each row in its fold's tables, as ``set_output`` says."""
-        known = np.maximum(codes, UNKNOWN)
-        vectors = _look_up(tables, known, fold)
-        blocks = []
-        for j, vector in enumerate(vectors):
-            block = np.hstack([vector, *extras.of_column(j, known, fold)])
-            block[codes[:, j] == _NAN] = np.nan
-            blocks.append(block.astype(np.float32))
-        if extras.crosses or extras.predictor is not None:
-            of_rows = extras.of_rows(known, fold, vectors, self._numeric(frame))
-            blocks += [block.astype(np.float32) for block in of_rows]
         kept = self._columns.numeric if self.remainder == "passthrough" else ()
-        return output_container(
-            self, frame.index, blocks, {i: frame.iloc[:, i] for i in kept}
-        )
+        needs_numbers = extras.predictor is not None
+        numeric = self._numeric(frame) if needs_numbers else np.empty((len(frame), 0))
+        output = OutputContainer(self, frame, kept)
+        write_features(output.learned, codes, fold, tables, extras, numeric)
+        return output.finish()
 
     def _feature_groups(self, names: list[str]) -> dict[str, list[str]]:
         extras, classes = self._extras, [""]
@@ -657,9 +657,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         groups = []
         for name, table in self.embeddings_.items():
             outputs = coordinate_names(name, table.dim)
-            if extras.add_statistics:
+            if self.add_statistics:
                 outputs += [f"{name}_statistic{label}" for label in classes]
-            if extras.add_support:
+            if self.add_support:
                 outputs.append(f"{name}_support")
             groups.append((name, outputs))
         for pair in self.crosses_:
@@ -735,12 +735,3 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _look_up(
-    tables: Sequence[NDArray[np.float32]],
-    codes: NDArray[np.int64],
-    fold: int | NDArray[np.int64],
-) -> list[NDArray[np.float32]]:
-    """Return the vectors of each column, each row from the table of its fold."""
-    return [table[fold, codes[:, j]] for j, table in enumerate(tables)]

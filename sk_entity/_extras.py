@@ -1,14 +1,15 @@
 """What stands beside the vectors: target statistics, support, crosses, prediction."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_entity._crosses import choose_crosses
+from sk_entity._crosses import choose_crosses, sample_rows
 from sk_entity._prediction import Predictor
-from sk_entity._statistics import TargetStatistic
+from sk_entity._statistics import ColumnStatistics, Evidence, TargetStatistic
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,44 +21,29 @@ class Extras:
 
     Attributes
     ----------
-    singles : list of TargetStatistic
+    singles : list of ColumnStatistics
         One for each categorical column, if statistics or support are asked for.
-    add_statistics, add_support : bool
     crosses : list of TargetStatistic
     predictor : Predictor or None
     """
 
-    singles: list[TargetStatistic]
-    add_statistics: bool
-    add_support: bool
+    singles: list[ColumnStatistics]
     crosses: list[TargetStatistic]
     predictor: Predictor | None
 
     def final(self) -> "Extras":
         """Return what new rows need: the tables that saw all rows."""
-        return replace(
-            self,
+        return Extras(
             singles=[statistic.final() for statistic in self.singles],
             crosses=[statistic.final() for statistic in self.crosses],
             predictor=self.predictor and self.predictor.final(),
         )
 
-    def of_column(
-        self, j: int, codes: NDArray[np.int64], table: int | NDArray[np.int64]
-    ) -> list[NDArray[np.float64]]:
-        """Return the statistic and the support of categorical column ``j``."""
-        blocks = []
-        if self.add_statistics:
-            blocks.append(self.singles[j].look_up(codes, table))
-        if self.add_support:
-            blocks.append(self.singles[j].look_up_support(codes, table))
-        return blocks
-
     def of_rows(
         self,
-        codes: NDArray[np.int64],
-        table: int | NDArray[np.int64],
-        vectors: Sequence[NDArray[np.float32]],
+        codes: NDArray[np.int32],
+        table: int | NDArray[Any],
+        vectors: NDArray[np.float32],
         numeric: NDArray[np.float64],
     ) -> list[NDArray[np.float64]]:
         """Return the statistics of the crosses, then the prediction."""
@@ -68,14 +54,9 @@ class Extras:
 
 
 def learn_extras(
-    codes: NDArray[np.int64],
-    n_codes: Sequence[int],
-    target: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    fold: NDArray[np.int64],
-    n_folds: int,
+    evidence: Evidence,
     *,
-    prediction: NDArray[np.float64] | None,
+    predict: Callable[[NDArray[np.intp]], NDArray[np.float64]] | None,
     predictor: Predictor | None,
     crosses: Sequence[tuple[int, int]],
     add_statistics: bool,
@@ -85,30 +66,30 @@ def learn_extras(
 
     Parameters
     ----------
-    codes : ndarray of shape (n_rows, n_categorical), int64
-    n_codes : sequence of int
-        Number of codes of each column.
-    target : ndarray of shape (n_rows, n_outputs)
-        Values, or indicators of classes.
-    weight : ndarray of shape (n_rows,)
-    fold : ndarray of shape (n_rows,), int64
-    n_folds : int
-        0: no cross-fitting.
-    prediction : ndarray of shape (n_rows, n_outputs) or None
-        Out-of-fold prediction of the net, which chosen crosses must improve on; None
-        if none are to be chosen.
+    evidence : Evidence
+    predict : callable or None
+        Row numbers to the net's out-of-fold predictions, shape (n, n_outputs), which
+        chosen crosses must improve on; None if none are to be chosen.
     predictor : Predictor or None
         None: no prediction in the output.
     crosses : list of pairs of columns
-        Statistics of these, if there is no prediction to choose by.
+        Statistics of these, if none are to be chosen.
     add_statistics, add_support : bool
     """
-    data = (codes, n_codes, target, weight, fold, n_folds)
-    if prediction is None:
-        chosen = [TargetStatistic.fit(pair, *data) for pair in crosses]
+    # Rows of weight zero are as if they were not there.
+    weighted = np.flatnonzero(evidence.weight > 0)
+    if len(weighted) < len(evidence):
+        evidence = evidence.take(weighted)
+    if predict is None:
+        chosen = [TargetStatistic.fit(pair, evidence) for pair in crosses]
     else:
-        chosen = choose_crosses(*data, prediction)
+        chosen = choose_crosses(evidence, predict(weighted[sample_rows(evidence)]))
     singles = []
     if add_statistics or add_support:
-        singles = [TargetStatistic.fit([j], *data) for j in range(codes.shape[1])]
-    return Extras(singles, add_statistics, add_support, chosen, predictor)
+        singles = [
+            ColumnStatistics.fit(
+                j, evidence, statistic=add_statistics, support=add_support
+            )
+            for j in range(len(evidence.n_codes))
+        ]
+    return Extras(singles, chosen, predictor)

@@ -1,18 +1,15 @@
 """The net's trained heads in numpy: predictions without torch."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sk_entity._numeric import NumericScaler
 
-#: Rows predicted at a time, to bound the memory of the hidden layers.
-_CHUNK = 65_536
-
 #: Weights of shape (n_heads, n_in, n_out), and biases of shape (n_heads, 1, n_out).
-Layer = tuple[NDArray[np.float64], NDArray[np.float64]]
+Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +20,11 @@ class Predictor:
     ----------
     scaler : NumericScaler
         Makes inputs of the numeric columns.
-    order : list of int
-        The order in which the net reads the categorical columns.
     layers : list of (weight, bias)
         Hidden layers, each followed by a ReLU, and the output layer. Head k never saw
         the rows of fold k, the last one saw all rows.
     skip : ndarray of shape (n_heads, n_inputs, n_outputs)
-        The linear path.
+        The linear path. Inputs are the vectors, column by column, then the numbers.
     classify : bool
         Whether the raw outputs are logits.
     center, scale : float
@@ -37,9 +32,8 @@ class Predictor:
     """
 
     scaler: NumericScaler
-    order: list[int]
     layers: list[Layer]
-    skip: NDArray[np.float64]
+    skip: NDArray[np.float32]
     classify: bool
     center: float = 0.0
     scale: float = 1.0
@@ -51,16 +45,16 @@ class Predictor:
 
     def predict(
         self,
-        vectors: Sequence[NDArray[np.float32]],
+        vectors: NDArray[np.float32],
         numeric: NDArray[np.float64],
-        head: int | NDArray[np.int64] = -1,
+        head: int | NDArray[Any] = -1,
     ) -> NDArray[np.float64]:
         """Return the net's predictions.
 
         Parameters
         ----------
-        vectors : list of ndarray of shape (n_rows, dim)
-            The vectors of each categorical column.
+        vectors : ndarray of shape (n_rows, n_coordinates)
+            The vectors of all categorical columns.
         numeric : ndarray of shape (n_rows, n_numeric)
             NaN where missing.
         head : int or ndarray of shape (n_rows,), default=-1
@@ -72,25 +66,27 @@ class Predictor:
             The mean of the target; the probability of the second of two classes; or
             the probability of each class.
         """
-        raw = np.empty((len(numeric), self.skip.shape[2]))
-        heads = np.broadcast_to(head, len(numeric))
-        for k in np.unique(heads):
-            of_head = np.flatnonzero(heads == k)
-            for start in range(0, len(of_head), _CHUNK):
-                rows = of_head[start : start + _CHUNK]
-                inputs = [vectors[j][rows] for j in self.order]
-                x = np.hstack([*inputs, self.scaler.transform(numeric[rows])])
-                raw[rows] = self._decode(x.astype(np.float64), k)
+        inputs = np.hstack([vectors, self.scaler.transform(numeric)])
+        if isinstance(head, int):
+            raw = self._decode(inputs, head)
+        else:
+            raw = np.empty((len(inputs), self.skip.shape[2]), dtype=np.float32)
+            for k in np.unique(head):
+                rows = np.flatnonzero(head == k)
+                raw[rows] = self._decode(inputs[rows], k)
+        output = raw.astype(np.float64)
         if not self.classify:
-            return self.center + self.scale * raw
-        if raw.shape[1] == 1:
-            return _probability(np.hstack([np.zeros_like(raw), raw]))[:, 1:]
-        return _probability(raw)
+            return self.center + self.scale * output
+        if output.shape[1] == 1:
+            return _probability(np.hstack([np.zeros_like(output), output]))[:, 1:]
+        return _probability(output)
 
-    def _decode(self, x: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    def _decode(self, x: NDArray[np.float32], k: int) -> NDArray[np.float32]:
         hidden = x
         for weight, bias in self.layers[:-1]:
-            hidden = np.maximum(hidden @ weight[k] + bias[k], 0.0)
+            hidden = hidden @ weight[k]
+            hidden += bias[k]
+            np.maximum(hidden, 0, out=hidden)
         weight, bias = self.layers[-1]
         return np.asarray(hidden @ weight[k] + bias[k] + x @ self.skip[k])
 

@@ -69,7 +69,7 @@ class EmbeddingTable:
         row: NDArray[np.float32] = self.vectors[UNKNOWN]
         return row
 
-    def encode(self, values: Any) -> NDArray[np.int64]:
+    def encode(self, values: Any) -> NDArray[np.int32]:
         """Return the row of ``vectors`` of each value.
 
         Parameters
@@ -79,7 +79,7 @@ class EmbeddingTable:
 
         Returns
         -------
-        codes : ndarray of shape (n_values,), int64
+        codes : ndarray of shape (n_values,), int32
         """
         series = values if isinstance(values, pd.Series) else pd.Series(list(values))
         return self.vocabulary.encode(series)[0]

@@ -3,7 +3,7 @@
 The only module that imports scikit-learn's private helpers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ from sk_entity.exceptions import ColumnError, FoldError
 
 __all__ = [
     "Interval",
+    "OutputContainer",
     "StrOptions",
     "Target",
     "check_folds",
@@ -46,7 +47,6 @@ __all__ = [
     "exact_floats",
     "fresh_seed",
     "input_names",
-    "output_container",
     "request_splitter",
 ]
 
@@ -326,46 +326,61 @@ def fresh_seed(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def output_container(
-    estimator: Any,
-    index: pd.Index,
-    vectors: Sequence[NDArray[np.float32]],
-    numeric: Mapping[int, pd.Series],
-) -> NDArray[np.float64] | pd.DataFrame:
-    """Put the embedding blocks and the numeric columns side by side.
+class OutputContainer:
+    """The output of ``transform``, filled in place.
 
     Parameters
     ----------
     estimator : EntityEmbeddingEncoder
         Its ``set_output`` decides; ``get_feature_names_out`` names the columns.
-    index : Index of shape (n_rows,)
-    vectors : list of ndarray of shape (n_rows, dim), float32
-    numeric : dict of position -> Series of shape (n_rows,)
+    frame : DataFrame of shape (n_rows, n_columns)
+        The input.
+    kept : sequence of int
+        Positions of the numeric columns that are part of the output.
 
-    Returns
-    -------
-    output : ndarray, float64, or DataFrame of shape (n_rows, n_columns_out)
-        A frame keeps the numeric columns' own dtypes, and float32 vectors.
+    Attributes
+    ----------
+    learned : ndarray of shape (n_rows, n_learned), float64 or float32
+        To be filled: all columns before the numeric ones. Arrays are float64, as
+        scikit-learn's encoders give; frames hold float32.
+
+    Raises
+    ------
+    ColumnError
+        If a numeric column holds infinity, or integers that float64 would round.
     """
-    names = estimator.get_feature_names_out()
-    inputs = input_names(estimator)
-    for i, column in numeric.items():
-        refuse_infinity(inputs[i], column)
-    if _get_output_config("transform", estimator)["dense"] == "pandas":
-        blocks = [pd.DataFrame(block, index=index) for block in vectors]
-        frame = pd.concat(
-            [pd.DataFrame(index=index), *blocks, *numeric.values()], axis=1
-        )
-        frame.columns = pd.Index(names, dtype=object)
+
+    def __init__(
+        self, estimator: Any, frame: pd.DataFrame, kept: Sequence[int]
+    ) -> None:
+        names = estimator.get_feature_names_out()
+        inputs = input_names(estimator)
+        self._names, self._index = names, frame.index
+        self._numeric = [frame.iloc[:, i] for i in kept]
+        for i, column in zip(kept, self._numeric, strict=True):
+            refuse_infinity(inputs[i], column)
+        n_learned = len(names) - len(kept)
+        config = _get_output_config("transform", estimator)["dense"]
+        self._as_frame = config == "pandas"
+        if self._as_frame:
+            # pandas keeps columns together.
+            self.learned: NDArray[Any] = np.empty(
+                (len(frame), n_learned), dtype=np.float32, order="F"
+            )
+            return
+        self._array = np.empty((len(frame), len(names)), dtype=np.float64)
+        self.learned = self._array[:, :n_learned]
+        for j, (i, column) in enumerate(zip(kept, self._numeric, strict=True)):
+            self._array[:, n_learned + j] = exact_floats(inputs[i], column)
+
+    def finish(self) -> NDArray[np.float64] | pd.DataFrame:
+        """Return the filled output; a frame keeps the numeric columns' own dtypes."""
+        if not self._as_frame:
+            return self._array
+        learned = pd.DataFrame(self.learned, index=self._index, copy=False)
+        frame = pd.concat([learned, *self._numeric], axis=1)
+        frame.columns = pd.Index(self._names, dtype=object)
         return frame
-    output = np.empty((len(index), len(names)), dtype=np.float64)
-    start = 0
-    for block in vectors:
-        output[:, start : start + block.shape[1]] = block
-        start += block.shape[1]
-    for j, (i, column) in enumerate(numeric.items(), start=start):
-        output[:, j] = exact_floats(inputs[i], column)
-    return output
 
 
 def refuse_infinity(name: str, column: pd.Series) -> None:

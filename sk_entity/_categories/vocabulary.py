@@ -95,7 +95,7 @@ class Vocabulary:
 
     def encode(
         self, values: pd.Series
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    ) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.bool_]]:
         """Give each value its code.
 
         Parameters
@@ -104,7 +104,7 @@ class Vocabulary:
 
         Returns
         -------
-        codes : ndarray of shape (n_rows,), int64
+        codes : ndarray of shape (n_rows,), int32
             Unknown values, and missing ones not seen in training, get code 0.
         missing : ndarray of shape (n_rows,), bool
             True where the cell is missing.
@@ -113,7 +113,7 @@ class Vocabulary:
         """
         row, uniques = _factorize(values)
         # One more slot at the end: row -1 (missing) reads it.
-        code_of = np.full(len(uniques) + 1, UNKNOWN, dtype=np.int64)
+        code_of = np.full(len(uniques) + 1, UNKNOWN, dtype=np.int32)
         if len(uniques) and len(self.categories):
             found = _indexer(self.categories, uniques)
             code_of[:-1][found >= 0] = self.codes[found[found >= 0]]
@@ -135,7 +135,7 @@ class Vocabulary:
 
 
 def weighted_counts(
-    codes: NDArray[np.int64], weights: NDArray[np.float64], n_codes: int
+    codes: NDArray[Any], weights: NDArray[np.float64], n_codes: int
 ) -> NDArray[np.float64]:
     """Sum of the weights of the rows of each code."""
     return np.bincount(codes, weights, n_codes).astype(np.float64, copy=False)

@@ -104,7 +104,7 @@ class BatchIterator:
             return
         device = self.dataset.weight.device
         order = torch.randperm(len(self.dataset), generator=self.generator).to(device)
-        for index in order.split(_CHUNK * self.batch_size):
+        for index in order.split(_CHUNK * self.batch_size):  # type: ignore[no-untyped-call]
             yield self._mask(self.dataset.take(index))
 
     def _mask(self, rows: TensorRows) -> TensorRows:

@@ -119,7 +119,7 @@ class LazyAdam(torch.optim.Adam):
                 if "slot" not in state:
                     continue
                 every = torch.arange(len(table), device=table.device)
-                for index in every.split(_CHUNK):
+                for index in every.split(_CHUNK):  # type: ignore[no-untyped-call]
                     self._write(table, state, self._up_to_date(table, state, index))
 
     def _table_state(self, table: Tensor) -> dict[str, Any]:

@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+#: Mixes the hashes of a row's cells.
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -13,7 +16,7 @@ class Rows:
 
     Attributes
     ----------
-    codes : ndarray of shape (n_rows, n_categorical), int64
+    codes : ndarray of shape (n_rows, n_categorical), int32
     numeric : ndarray of shape (n_rows, n_numeric), float64
         NaN where missing.
     target : ndarray of shape (n_rows,), float64 or int64
@@ -21,7 +24,7 @@ class Rows:
     fold : ndarray of shape (n_rows,), int64
     """
 
-    codes: NDArray[np.int64]
+    codes: NDArray[np.int32]
     numeric: NDArray[np.float64]
     target: NDArray[np.float64] | NDArray[np.int64]
     weight: NDArray[np.float64]
@@ -47,22 +50,24 @@ class Rows:
         only, so that k equal rows and one row of weight k train the same net, to the
         last bit.
         """
-        rows = self.take(np.flatnonzero(self.weight > 0))
-        keys = pd.DataFrame(
-            {
-                **{f"c{j}": column for j, column in enumerate(rows.codes.T)},
-                **{f"n{j}": column for j, column in enumerate(rows.numeric.T)},
-                "target": rows.target,
-                "fold": rows.fold,
-            }
-        )
+        seen = np.flatnonzero(self.weight > 0)
+        columns = [*self.codes.T, *self.numeric.T, self.target, self.fold]
         # A content hash sorts in one pass; rows of unequal content and equal hash
         # (one pair in 2**64) would only stand side by side, never be merged.
-        order = np.argsort(pd.util.hash_pandas_object(keys, index=False), kind="stable")
-        keys, rows = keys.iloc[order], rows.take(np.asarray(order))
-        same = (keys == keys.shift()) | (keys.isna() & keys.shift().isna())
-        starts = np.flatnonzero(~same.to_numpy().all(axis=1))
-        starts = np.union1d(starts, [0])
-        weight = np.add.reduceat(rows.weight, starts)
-        merged = rows.take(starts)
+        key = np.zeros(len(seen), dtype=np.uint64)
+        for column in columns:
+            key *= _ODD
+            key += pd.util.hash_array(column[seen])
+        order = seen[np.argsort(key, kind="stable")]
+        first = np.zeros(len(order), dtype=bool)
+        first[:1] = True
+        for column in columns:
+            values = column[order]
+            same = values[1:] == values[:-1]
+            first[1:] |= ~(
+                same | ((values[1:] != values[1:]) & (values[:-1] != values[:-1]))
+            )
+        starts = np.flatnonzero(first)
+        weight = np.add.reduceat(self.weight[order], starts)
+        merged = self.take(order[starts])
         return Rows(merged.codes, merged.numeric, merged.target, weight, merged.fold)

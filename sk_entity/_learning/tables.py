@@ -80,10 +80,11 @@ class FoldTables(nn.Module):
             shape = flat if columns == small else shapes[0]
             self.deviation.append(nn.Parameter(torch.empty(shape)))
         self.prior = nn.Parameter(torch.empty(sum(self.dims)))
-        self.plans = nn.ModuleList(
+        plans = [
             _BlockPlan(columns, self.n_codes, self.dims, n_tables, counts)
             for columns in self.groups
-        )
+        ]
+        self.plans: Sequence[_BlockPlan] = nn.ModuleList(plans)  # type: ignore[assignment]
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -94,7 +95,13 @@ class FoldTables(nn.Module):
 
     def is_lazy(self, group: int) -> bool:
         """Whether the rows of a block are loaded when a batch needs them."""
-        return self.deviation[group].ndim == 2
+        return len(self.deviation[group].shape) == 2
+
+    def coordinate_order(self) -> Tensor:
+        """Return which coordinate each of ``forward``'s is, column by column."""
+        dims = torch.tensor(self.dims)
+        starts = dims.cumsum(0) - dims
+        return torch.cat([torch.arange(self.dims[j]) + starts[j] for j in self.order])
 
     def forward(self, codes: Tensor, table: Tensor) -> Tensor:
         """Look the codes up, each row in its own table."""

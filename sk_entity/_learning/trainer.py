@@ -321,11 +321,15 @@ def _fit_heads(
     settings: Settings,
     generator: torch.Generator,
 ) -> FoldHeads:
-    n_rows, passes, size = len(dataset), settings.max_epochs, settings.batch_size
+    passes, size = settings.max_epochs, settings.batch_size
     if size == "auto":
-        tables = schedule(n_rows, size, passes, budget=STEP_BUDGET)
+        tables = schedule(len(dataset), size, passes, budget=STEP_BUDGET)
         size = min(tables.batch_size, HEAD_BATCH)
-    plan = schedule(n_rows, size, passes, budget=HEAD_BUDGET)
+    most = HEAD_BUDGET * int(size)
+    if passes == "auto" and len(dataset) > most:
+        order = torch.randperm(len(dataset), generator=generator)
+        dataset = dataset.take(order[:most].to(dataset.weight.device))
+    plan = schedule(len(dataset), size, passes, budget=HEAD_BUDGET)
     return fit_heads(
         module,
         dataset,
@@ -348,20 +352,28 @@ def _to_predictor(
     scale: float,
     n_classes: int | None,
 ) -> Predictor:
-    pairs = zip(heads.weights, heads.biases, strict=True)
+    order = module.tables.coordinate_order().tolist()
+    n_vectors, n_inputs = len(order), heads.skip.shape[1]
+    # The net reads its blocks of columns one after the other, the predictor reads the
+    # columns in their own order.
+    rows = np.concatenate([np.argsort(order), np.arange(n_vectors, n_inputs)])
+    layers = [
+        (_to_numpy(weight), _to_numpy(bias))
+        for weight, bias in zip(heads.weights, heads.biases, strict=True)
+    ]
+    layers[0] = (layers[0][0][:, rows], layers[0][1])
     return Predictor(
         scaler=scaler,
-        order=module.tables.order,
-        layers=[(_to_numpy(weight), _to_numpy(bias)) for weight, bias in pairs],
-        skip=_to_numpy(heads.skip),
+        layers=layers,
+        skip=_to_numpy(heads.skip)[:, rows],
         classify=n_classes is not None,
         center=center,
         scale=scale,
     )
 
 
-def _to_numpy(parameter: torch.Tensor) -> NDArray[np.float64]:
-    values: NDArray[np.float64] = parameter.detach().cpu().double().numpy()
+def _to_numpy(parameter: torch.Tensor) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = parameter.detach().cpu().numpy().copy()
     return values
 
 
