@@ -59,8 +59,9 @@ def hand_written(X, y, dims, epochs, batch_size):
     The decoder is the encoder's own module.
     """
     import torch
-    from sk_entity._learning.modules import Decoder
     from torch import nn
+
+    from sk_entity._learning.modules import Decoder
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as the encoder
@@ -107,7 +108,7 @@ def line_fit(quick):
 
 
 def line_fit_small(quick):
-    """The same, cardinalities up to 100."""
+    """Fit(cv=None) / hand-written torch loop, cardinalities up to 100."""
     return against_hand_written(SMALL, 50_000 if quick else 200_000, 3 if quick else 7)
 
 
@@ -151,17 +152,17 @@ def _transform(quick, **params):
 
 
 def line_transform(quick):
-    """transform / TargetEncoder.transform, six str columns: vectors only."""
+    """Transform / TargetEncoder.transform, six str columns: vectors only."""
     return _transform(quick, **VECTORS)
 
 
 def line_transform_default(quick):
-    """The same, all defaults: with support, crosses and prediction."""
+    """Transform / TargetEncoder.transform: all defaults."""
     return _transform(quick)
 
 
 def line_dtype(quick):
-    """transform of category dtype / of str dtype, vectors only."""
+    """Transform of category dtype / of str dtype, vectors only."""
     n_rows = 100_000 if quick else 1_000_000
     X, ours, _ = _fitted_pair(n_rows, "str", **VECTORS)
     categories = X.astype("category")
@@ -172,7 +173,7 @@ def line_dtype(quick):
 
 
 def line_growth(quick):
-    """fit of ten times the rows / fit, same epochs, cv=5, vectors only."""
+    """Fit of ten times the rows / fit, same epochs, cv=5, vectors only."""
     n_rows = 20_000 if quick else 200_000
     X, y = make_data(10 * n_rows, MIXED)
     fit = encoder(max_epochs=2, batch_size=2048, **VECTORS).fit

@@ -604,15 +604,18 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
 
     def _encode(self, values: pd.Series, vocabulary: Vocabulary) -> NDArray[np.int32]:
         """Return the codes of one column; -1 where the output is to be NaN."""
-        codes, missing, unknown = vocabulary.encode(values)
-        for what, mask, handling in (
-            ("missing", missing, self.handle_missing),
-            ("unknown", unknown, self.handle_unknown),
+        codes, missing = vocabulary.encode(values)
+        for what, handling in (
+            ("missing", self.handle_missing),
+            ("unknown", self.handle_unknown),
         ):
+            if handling == "value":
+                continue
+            cells = missing if what == "missing" else (codes == UNKNOWN) & ~missing
             if handling == "error":
-                vocabulary.refuse(values, mask, what)
-            elif handling == "return_nan":
-                codes[mask] = _NAN
+                vocabulary.refuse(values, cells, what)
+            else:
+                codes[cells] = _NAN
         return codes
 
     def _encode_all(

@@ -43,7 +43,7 @@ class Extras:
         self,
         codes: NDArray[np.int32],
         table: int | NDArray[Any],
-        vectors: NDArray[np.float32],
+        vectors: Sequence[NDArray[np.float32]],
         numeric: NDArray[np.float64],
     ) -> list[NDArray[np.float64]]:
         """Return the statistics of the crosses, then the prediction."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sk_entity._extras import Extras
 
 #: Rows looked up at a time: their features stay in the processor's cache.
-_CHUNK = 16_384
+_CHUNK = 4096
 
 
 def write_features(
@@ -35,51 +35,34 @@ def write_features(
     numeric : ndarray of shape (n_rows, n_numeric)
         Read for predictions only.
     """
+    if not tables:
+        return
     for start in range(0, len(codes), _CHUNK):
         rows = slice(start, start + _CHUNK)
         of_rows = table if isinstance(table, int) else table[rows]
         known = np.maximum(codes[rows], 0)
         vectors = look_up(tables, known, of_rows)
-        _write_columns(out[rows], codes[rows], known, of_rows, vectors, tables, extras)
-        blocks = extras.of_rows(known, of_rows, vectors, numeric[rows])
-        place = out.shape[1] - sum(block.shape[1] for block in blocks)
-        for block in blocks:
-            out[rows, place : place + block.shape[1]] = block
-            place += block.shape[1]
+        blocks: list[NDArray[Any]] = []
+        for j, vector in enumerate(vectors):
+            parts = [vector]
+            if extras.singles:
+                parts.append(_rows(extras.singles[j].tables, of_rows, known[:, j]))
+            nothing = codes[rows, j] < 0
+            if nothing.any():
+                parts = [np.where(nothing[:, None], np.nan, part) for part in parts]
+            blocks += parts
+        blocks += extras.of_rows(known, of_rows, vectors, numeric[rows])
+        # Whole rows at once: block by block, narrow as they are, takes twice as long.
+        out[rows] = np.concatenate(blocks, axis=1, dtype=np.float32)
 
 
 def look_up(
     tables: Sequence[NDArray[np.float32]],
     codes: NDArray[np.int32],
     table: int | NDArray[Any],
-) -> NDArray[np.float32]:
-    """Return the vectors of all columns, shape (n_rows, sum of dims)."""
-    parts = [_rows(matrix, table, codes[:, j]) for j, matrix in enumerate(tables)]
-    return np.concatenate([np.empty((len(codes), 0), np.float32), *parts], axis=1)
-
-
-def _write_columns(
-    out: NDArray[Any],
-    codes: NDArray[np.int32],
-    known: NDArray[np.int32],
-    table: int | NDArray[Any],
-    vectors: NDArray[np.float32],
-    tables: Sequence[NDArray[np.float32]],
-    extras: Extras,
-) -> None:
-    first = start = 0
-    for j, matrix in enumerate(tables):
-        dim = matrix.shape[2]
-        end = start + dim
-        out[:, start:end] = vectors[:, first : first + dim]
-        if extras.singles:
-            values = _rows(extras.singles[j].tables, table, known[:, j])
-            end += values.shape[1]
-            out[:, start + dim : end] = values
-        nothing = codes[:, j] < 0
-        if nothing.any():
-            out[nothing, start:end] = np.nan
-        first, start = first + dim, end
+) -> list[NDArray[np.float32]]:
+    """Return the vectors of each column, shape (n_rows, dim)."""
+    return [_rows(matrix, table, codes[:, j]) for j, matrix in enumerate(tables)]
 
 
 def _rows(

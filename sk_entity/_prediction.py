@@ -1,5 +1,6 @@
 """The net's trained heads in numpy: predictions without torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,7 +46,7 @@ class Predictor:
 
     def predict(
         self,
-        vectors: NDArray[np.float32],
+        vectors: Sequence[NDArray[np.float32]],
         numeric: NDArray[np.float64],
         head: int | NDArray[Any] = -1,
     ) -> NDArray[np.float64]:
@@ -53,8 +54,8 @@ class Predictor:
 
         Parameters
         ----------
-        vectors : ndarray of shape (n_rows, n_coordinates)
-            The vectors of all categorical columns.
+        vectors : list of ndarray of shape (n_rows, dim), float32
+            The vectors of each categorical column.
         numeric : ndarray of shape (n_rows, n_numeric)
             NaN where missing.
         head : int or ndarray of shape (n_rows,), default=-1
@@ -66,7 +67,7 @@ class Predictor:
             The mean of the target; the probability of the second of two classes; or
             the probability of each class.
         """
-        inputs = np.hstack([vectors, self.scaler.transform(numeric)])
+        inputs = np.hstack([*vectors, self.scaler.transform(numeric)])
         if isinstance(head, int):
             raw = self._decode(inputs, head)
         else:

@@ -96,8 +96,8 @@ class TargetStatistic:
 
         def sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
             """Sum by table and cell: all folds but the table's own, then all."""
-            by_fold: NDArray[np.float64] = np.bincount(part, values, n_cells * n_parts)
-            by_fold = by_fold.reshape(n_cells, n_parts).T
+            by_part = np.bincount(part, values, n_cells * n_parts).astype(np.float64)
+            by_fold = by_part.reshape(n_cells, n_parts).T
             return _others(by_fold) if n_folds else by_fold
 
         count = sums(weight)

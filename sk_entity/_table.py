@@ -51,7 +51,8 @@ class EmbeddingTable:
         return len(self.vocabulary.categories)
 
     def __contains__(self, value: Hashable) -> bool:
-        return not self.vocabulary.encode(pd.Series([value], name=self.name))[2][0]
+        codes, missing = self.vocabulary.encode(pd.Series([value], name=self.name))
+        return bool(codes[0] != UNKNOWN or missing[0])
 
     def __getitem__(self, value: Hashable) -> NDArray[np.float32]:
         """Return the vector of one value; unknown values get the unknown vector."""

@@ -93,9 +93,7 @@ class Vocabulary:
             n_codes=n_codes + int(missing_code is not None),
         )
 
-    def encode(
-        self, values: pd.Series
-    ) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.bool_]]:
+    def encode(self, values: pd.Series) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Give each value its code.
 
         Parameters
@@ -105,11 +103,10 @@ class Vocabulary:
         Returns
         -------
         codes : ndarray of shape (n_rows,), int32
-            Unknown values, and missing ones not seen in training, get code 0.
+            Values not seen in training, and missing ones if training held none, get
+            code 0.
         missing : ndarray of shape (n_rows,), bool
             True where the cell is missing.
-        unknown : ndarray of shape (n_rows,), bool
-            True where the value is present but was not seen in training.
         """
         row, uniques = _factorize(values)
         # One more slot at the end: row -1 (missing) reads it.
@@ -118,9 +115,7 @@ class Vocabulary:
             found = _indexer(self.categories, uniques)
             code_of[:-1][found >= 0] = self.codes[found[found >= 0]]
         code_of[-1] = UNKNOWN if self.missing_code is None else self.missing_code
-        codes = code_of[row]
-        missing = row < 0
-        return codes, missing, (codes == UNKNOWN) & ~missing
+        return code_of.take(row, mode="wrap"), row < 0
 
     @staticmethod
     def refuse(values: pd.Series, mask: NDArray[np.bool_], what: str) -> None:
@@ -141,11 +136,11 @@ def weighted_counts(
     return np.bincount(codes, weights, n_codes).astype(np.float64, copy=False)
 
 
-def _factorize(values: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
+def _factorize(values: pd.Series) -> tuple[NDArray[Any], pd.Index]:
     """Row -> position in the unique values (-1: missing); hashes each value once."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         levels = values.cat.categories
-        return values.cat.codes.to_numpy().astype(np.int64), _plain_index(levels)
+        return values.cat.codes.to_numpy(), _plain_index(levels)
     try:
         row, uniques = pd.factorize(values, use_na_sentinel=True)
     except TypeError as error:
@@ -157,7 +152,7 @@ def _factorize(values: pd.Series) -> tuple[NDArray[np.int64], pd.Index]:
     index = _plain_index(pd.Index(uniques))
     if pdt.is_object_dtype(index.dtype):
         _refuse_nested(values.name, index)
-    return row.astype(np.int64, copy=False), index
+    return row, index
 
 
 def _refuse_nested(name: Hashable, values: Any) -> None:

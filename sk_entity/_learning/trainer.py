@@ -34,9 +34,9 @@ from sk_entity._prediction import Predictor
 _DECODER_RATE = 0.1
 #: Rows times tables of one update: small batches teach every table that may see a
 #: row, large ones a random few.
-_VIEW_BUDGET = 4096
+_VIEW_BUDGET = 2048
 #: A table that learns from a share of the rows a step gets a higher rate, up to this.
-_MOST_RATE = 2.0
+_MOST_RATE = 3.0
 #: Numbers in a column's tables from which lazy updates cost less than dense ones.
 _LAZY_SIZE = 500_000
 #: Early stopping waits for this share of the planned epochs.

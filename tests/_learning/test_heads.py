@@ -29,7 +29,7 @@ def test_the_predictor_is_the_stacked_heads_in_numpy():
     heads = FoldHeads(5, (8, 4), 2, 3, torch.Generator().manual_seed(1))
     torch.nn.init.normal_(heads.skip)
     rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(50, 5)).astype(np.float32)
+    vectors = [rng.normal(size=(50, d)).astype(np.float32) for d in (2, 3)]
 
     class NoNumbers:
         def transform(self, values):
@@ -47,7 +47,7 @@ def test_the_predictor_is_the_stacked_heads_in_numpy():
         scale=2.0,
     )
     head = rng.integers(0, 3, 50)
-    x = torch.as_tensor(vectors)
+    x = torch.as_tensor(np.hstack(vectors))
     with torch.no_grad():
         expected = 10 + 2 * heads(x).numpy()[head, np.arange(50)]
     numeric = np.empty((50, 0))
