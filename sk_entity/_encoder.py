@@ -433,7 +433,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     ) -> tuple[
         pd.DataFrame,
         NDArray[np.int32],
-        NDArray[np.int64],
+        NDArray[np.int32],
         list[NDArray[np.float32]],
         Extras,
     ]:
@@ -463,7 +463,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         crosses = self._cross_positions(list(vocabularies))
         codes = self._encode_all(frame, list(vocabularies.values()))
         rows = Rows(
-            np.maximum(codes, UNKNOWN),
+            codes if (codes >= UNKNOWN).all() else np.maximum(codes, UNKNOWN),
             self._numeric(frame),
             target.values,
             weight,
@@ -641,7 +641,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         self,
         frame: pd.DataFrame,
         codes: NDArray[np.int32],
-        fold: int | NDArray[np.int64],
+        fold: int | NDArray[np.int32],
         tables: list[NDArray[np.float32]],
         extras: Extras,
     ) -> Any:

@@ -231,7 +231,7 @@ def check_folds(
     *,
     groups: Any = None,
     seed: int,
-) -> tuple[NDArray[np.int64], int]:
+) -> tuple[NDArray[np.int32], int]:
     """Give each row the number of the fold that holds it out.
 
     Parameters
@@ -245,7 +245,7 @@ def check_folds(
 
     Returns
     -------
-    fold : ndarray of shape (n_rows,), int64
+    fold : ndarray of shape (n_rows,), int32
         0 .. n_folds - 1; all zero without cross-fitting.
     n_folds : int
         0 if ``cv`` is None.
@@ -257,7 +257,7 @@ def check_folds(
     """
     n_rows = len(target.values)
     if cv is None:
-        return np.zeros(n_rows, dtype=np.int64), 0
+        return np.zeros(n_rows, dtype=np.int32), 0
     if groups is not None:
         groups = column_or_1d(groups)
         check_consistent_length(target.values, groups)
@@ -265,8 +265,8 @@ def check_folds(
         splitter = _default_splitter(int(cv), target, groups is not None, seed)
     else:
         splitter = check_cv(cv, target.values, classifier=target.kind != "continuous")
-    fold = np.full(n_rows, -1, dtype=np.int64)
-    held_out = np.zeros(n_rows, dtype=np.int64)
+    fold = np.full(n_rows, -1, dtype=np.int32)
+    held_out = np.zeros(n_rows, dtype=np.int32)
     n_folds = 0
     for _, test in splitter.split(np.empty((n_rows, 1)), target.values, groups):
         fold[test] = n_folds

@@ -1,7 +1,7 @@
 """Whole tensors and the iterator that slices batches from them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -48,11 +48,24 @@ class TensorRows(Dataset[Any]):
 
     def take(self, index: Tensor) -> "TensorRows":
         """Return the rows at ``index``."""
+        return self._map(lambda values: values.index_select(0, index))
+
+    def to(self, device: Any) -> "TensorRows":
+        """Return the rows on a device."""
+        return self._map(lambda values: values.to(device, non_blocking=True))
+
+    def pinned(self) -> "TensorRows":
+        """Return the rows in memory from which a GPU reads fast."""
+        return self._map(Tensor.pin_memory)
+
+    @property
+    def n_bytes(self) -> int:
+        """Size in memory."""
+        return sum(getattr(self, field.name).nbytes for field in fields(self))
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> "TensorRows":
         return TensorRows(
-            **{
-                field.name: getattr(self, field.name).index_select(0, index)
-                for field in fields(self)
-            }
+            **{field.name: change(getattr(self, field.name)) for field in fields(self)}
         )
 
 
@@ -73,6 +86,8 @@ class BatchIterator:
     batch_size : int
     generator : torch.Generator or None
         Shuffles the rows at the start of each epoch; None keeps their order.
+    device : str or None, default=None
+        Where batches are used; None: where the rows are.
     unknown_probability : float, default=0
         Share of the codes replaced by "unknown", which trains the prior to stand for
         what is not known.
@@ -83,11 +98,13 @@ class BatchIterator:
         dataset: TensorRows,
         batch_size: int,
         generator: torch.Generator | None = None,
+        device: str | None = None,
         unknown_probability: float = 0.0,
     ) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator
+        self.device = device
         self.unknown_probability = unknown_probability
 
     def __len__(self) -> int:
@@ -99,16 +116,18 @@ class BatchIterator:
                 yield chunk.batch(slice(start, start + self.batch_size))
 
     def _chunks(self) -> Iterator[TensorRows]:
+        rows, size = self.dataset, _CHUNK * self.batch_size
+        home = rows.weight.device
+        device = home if self.device is None else self.device
         if self.generator is None:
-            yield self.dataset
-            return
-        device = self.dataset.weight.device
-        order = torch.randperm(len(self.dataset), generator=self.generator).to(device)
-        for index in order.split(_CHUNK * self.batch_size):  # type: ignore[no-untyped-call]
-            yield self._mask(self.dataset.take(index))
+            order = torch.arange(len(rows), device=home)
+        else:
+            order = torch.randperm(len(rows), generator=self.generator).to(home)
+        for index in order.split(size):  # type: ignore[no-untyped-call]
+            yield self._mask(rows.take(index).to(device))
 
     def _mask(self, rows: TensorRows) -> TensorRows:
-        if self.unknown_probability == 0:
+        if self.unknown_probability == 0 or self.generator is None:
             return rows
         drawn = torch.rand(rows.codes.shape, generator=self.generator)
         keep = drawn.to(rows.codes.device) >= self.unknown_probability

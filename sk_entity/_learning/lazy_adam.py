@@ -9,18 +9,23 @@ from torch import Tensor
 
 #: Steps after which what a gradient still moves is below float32's resolution.
 _REACH = 128
-#: Rows brought up to date at a time, to bound memory.
-_CHUNK = 1 << 18
+#: Rows brought up to date at a time: they fit into the processor's cache.
+_CHUNK = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Rows of one table while a batch works on them: a small dense table."""
+    """Rows of one table's memory while a batch works on them.
+
+    ``weight``, ``mean``, ``square`` and ``last`` are parts of ``memory``.
+    """
 
     index: Tensor
+    memory: Tensor
     weight: Tensor
     mean: Tensor
     square: Tensor
+    last: Tensor
     gradient: Tensor
 
 
@@ -33,7 +38,8 @@ class LazyAdam(torch.optim.Adam):
     steps after step s, a row has moved by ``mean / sqrt(square)`` times the sum over
     ``j = 1 .. t`` of ``rate[s + j] * (beta_1 / sqrt(beta_2)) ** j``, where ``rate`` is
     the learning rate with Adam's bias correction. `load` makes up for the steps that a
-    row missed and hands the rows out; `step` updates them and writes them back. The
+    row missed and hands the rows out; `step` updates them and puts them back; `settle`
+    brings the tables themselves up to date. The
     result is that of dense Adam but for rounding and for ``eps``.
 
     ``torch.optim.SparseAdam`` leaves those moves out: a row that is rarely touched then
@@ -58,6 +64,7 @@ class LazyAdam(torch.optim.Adam):
     (torch.Size([2, 2]), tensor([1, 0, 1]))
     >>> _ = gradient.fill_(1.0)
     >>> optimizer.step()
+    >>> optimizer.settle()
     >>> table[[3, 7, 8]].tolist()[0][0] < 0
     True
     """
@@ -66,13 +73,13 @@ class LazyAdam(torch.optim.Adam):
         super().__init__(params, **kwargs)
         self._loaded: dict[Tensor, _Rows] = {}
 
-    def load(self, table: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def load(self, table: Tensor, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Hand out some rows of a table for the next step.
 
         Parameters
         ----------
         table : Parameter of shape (n_rows, width)
-        rows : Tensor of shape (n,), int64
+        index : Tensor of shape (n,), int64
             Rows that the batch reads; repeats are one row.
 
         Returns
@@ -82,13 +89,12 @@ class LazyAdam(torch.optim.Adam):
         gradient : Tensor of shape (n_distinct, width)
             Zeros, to be filled.
         place : Tensor of shape (n,), int64
-            Where each of ``rows`` stands in ``weight``.
+            Where each of ``index`` stands in ``weight``.
         """
         state = self._table_state(table)
-        index, place = _distinct(rows, state["slot"])
-        loaded = self._up_to_date(table, state, index)
-        self._loaded[table] = loaded
-        return loaded.weight, loaded.gradient, place
+        index, place = _distinct(index, state["slot"])
+        self._loaded[table] = rows = self._up_to_date(state, index)
+        return rows.weight.contiguous(), rows.gradient, place
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -112,26 +118,31 @@ class LazyAdam(torch.optim.Adam):
 
     @torch.no_grad()
     def settle(self) -> None:
-        """Bring all rows of all tables up to date."""
+        """Bring all rows up to date, and the tables themselves: `step` does not."""
         for group in self.param_groups:
             for table in group["params"]:
                 state = self.state.get(table, {})
-                if "slot" not in state:
+                if "memory" not in state:
                     continue
                 every = torch.arange(len(table), device=table.device)
                 for index in every.split(_CHUNK):  # type: ignore[no-untyped-call]
-                    self._write(table, state, self._up_to_date(table, state, index))
+                    rows = self._up_to_date(state, index)
+                    state["memory"].index_copy_(0, index, rows.memory)
+                    table.data.index_copy_(0, index, rows.weight)
 
     def _table_state(self, table: Tensor) -> dict[str, Any]:
         state: dict[str, Any] = self.state[table]
         if not state:
-            by_row = torch.zeros(len(table), dtype=torch.int64, device=table.device)
+            n_rows, width = table.shape
+            # Of each row the weight, both moments, and the step at which they were up
+            # to date: side by side, for what costs is reaching a row, not its length.
+            memory = table.new_zeros(n_rows, 3 * width + 1, requires_grad=False)
+            memory[:, :width] = table.detach()
             state |= {
-                "exp_avg": torch.zeros_like(table, requires_grad=False),
-                "exp_avg_sq": torch.zeros_like(table, requires_grad=False),
+                "memory": memory,
+                "width": width,
                 "steps": 0,
-                "last": by_row,  # step at which each row was last up to date
-                "slot": by_row.clone(),  # scratch of _distinct
+                "slot": torch.zeros(n_rows, dtype=torch.int64, device=table.device),
                 "reach": table.new_zeros(1, requires_grad=False),
                 "group": next(
                     group
@@ -141,19 +152,20 @@ class LazyAdam(torch.optim.Adam):
             }
         return state
 
-    def _up_to_date(self, table: Tensor, state: dict[str, Any], index: Tensor) -> _Rows:
+    def _up_to_date(self, state: dict[str, Any], index: Tensor) -> _Rows:
         """Read rows and make up for the steps that they missed."""
-        weight = table.detach().index_select(0, index)
-        mean = state["exp_avg"].index_select(0, index)
-        square = state["exp_avg_sq"].index_select(0, index)
-        last = state["last"].index_select(0, index)
+        width = state["width"]
         (beta_1, beta_2), eps = state["group"]["betas"], state["group"]["eps"]
-        missed = (state["steps"] - last).to(weight.dtype)[:, None]
-        reach = state["reach"].index_select(0, last)[:, None]
+        memory = state["memory"].index_select(0, index)
+        weight, mean, square, last = memory.split([width, width, width, 1], dim=1)
+        missed = state["steps"] - last
+        reach = state["reach"].index_select(0, last[:, 0].long())[:, None]
         weight.addcdiv_(mean * reach, square.sqrt().add_(eps), value=-1)
         mean.mul_(beta_1**missed)
         square.mul_(beta_2**missed)
-        return _Rows(index, weight, mean, square, torch.zeros_like(weight))
+        last.fill_(state["steps"])
+        gradient = weight.new_zeros(weight.shape)
+        return _Rows(index, memory, weight, mean, square, last, gradient)
 
     def _step_rows(self, table: Tensor, group: dict[str, Any], rows: _Rows) -> None:
         state = self.state[table]
@@ -167,15 +179,9 @@ class LazyAdam(torch.optim.Adam):
         )
         denominator = rows.square.sqrt().add_(group["eps"] * root)
         rows.weight.addcdiv_(rows.mean, denominator, value=-rate)
-        self._write(table, state, rows)
+        rows.last.fill_(step)
+        state["memory"].index_copy_(0, rows.index, rows.memory)
         self._extend_reach(state, rate, beta_1 / beta_2**0.5)
-
-    @staticmethod
-    def _write(table: Tensor, state: dict[str, Any], rows: _Rows) -> None:
-        table.data.index_copy_(0, rows.index, rows.weight)
-        state["exp_avg"].index_copy_(0, rows.index, rows.mean)
-        state["exp_avg_sq"].index_copy_(0, rows.index, rows.square)
-        state["last"].index_fill_(0, rows.index, state["steps"])
 
     @staticmethod
     def _extend_reach(state: dict[str, Any], rate: float, ratio: float) -> None:

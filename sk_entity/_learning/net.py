@@ -104,12 +104,21 @@ class EntityNet(NeuralNet):
         loop runs, which records every batch.
         """
         if not training:
+            if iterator is not None:
+                self._settle()
             super().run_single_epoch(iterator, training, prefix, step_fn, **params)
             return
         if any(listens_to_steps(callback) for _, callback in self.callbacks_):
             super().run_single_epoch(iterator, training, prefix, step_fn, **params)
         else:
             self._run_quietly(iterator, prefix)
+
+    def on_train_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
+        """Leave tables that are up to date."""
+        super().on_train_end(net, *args, **kwargs)
+        self._settle()
+
+    def _settle(self) -> None:
         if isinstance(self.optimizer_, LazyAdam):
             self.optimizer_.settle()
 

@@ -21,14 +21,14 @@ class Rows:
         NaN where missing.
     target : ndarray of shape (n_rows,), float64 or int64
     weight : ndarray of shape (n_rows,), float64
-    fold : ndarray of shape (n_rows,), int64
+    fold : ndarray of shape (n_rows,), int32
     """
 
     codes: NDArray[np.int32]
     numeric: NDArray[np.float64]
     target: NDArray[np.float64] | NDArray[np.int64]
     weight: NDArray[np.float64]
-    fold: NDArray[np.int64]
+    fold: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.weight)

@@ -1,5 +1,6 @@
 """Rows -> trained tables: builds the net, runs skorch, returns plain numpy."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,7 +23,6 @@ from sk_entity._learning.net import (
     HalfSquaredError,
     HoldOut,
     TrainingBar,
-    listens_to_steps,
 )
 from sk_entity._learning.rows import Rows
 from sk_entity._learning.sizes import STEP_BUDGET, Schedule, auto_weight_decay, schedule
@@ -38,7 +38,9 @@ _VIEW_BUDGET = 2048
 #: A table that learns from a share of the rows a step gets a higher rate, up to this.
 _MOST_RATE = 3.0
 #: Numbers in a column's tables from which lazy updates cost less than dense ones.
-_LAZY_SIZE = 500_000
+_LAZY_SIZE = 1_000_000
+#: Arguments of the net by which users see or change how tables are updated.
+_WATCHERS = ("optimizer", "callbacks")
 #: Early stopping waits for this share of the planned epochs.
 _PATIENCE = 0.25
 
@@ -137,13 +139,14 @@ def train(
         dataset = _to_tensors(
             rows, scaler, (rows.target - center) / scale, n_classes, settings
         )
-        plan = schedule(
-            len(rows), settings.batch_size, settings.max_epochs, budget=STEP_BUDGET
-        )
         module = _build_module(
             rows, dataset.numeric.shape[1], n_codes, dims, n_folds, n_classes,
             settings, generator,
         )  # fmt: skip
+        del rows  # the tensors hold what training needs
+        plan = schedule(
+            len(dataset), settings.batch_size, settings.max_epochs, budget=STEP_BUDGET
+        )
         net = _build_net(module, plan, n_folds, n_classes, settings, generator)
         net.fit(dataset, y=None)
         module = net.module_.eval()
@@ -186,18 +189,35 @@ def _to_tensors(
     n_classes: int | None,
     settings: Settings,
 ) -> TensorRows:
-    device = _device(settings.device)
     kind = torch.int64 if n_classes is not None and n_classes > 2 else torch.float32
     # Without folds the one table, number 0, is everyone's own.
-    weight = torch.as_tensor(rows.weight / rows.weight.mean()).to(device, torch.float32)
-    return TensorRows(
-        codes=torch.as_tensor(rows.codes, dtype=torch.int32, device=device),
-        numeric=torch.as_tensor(scaler.transform(rows.numeric), device=device),
-        table=torch.as_tensor(rows.fold, dtype=torch.int32, device=device),
-        target=torch.as_tensor(target).to(device, kind),
+    weight = torch.as_tensor(rows.weight / rows.weight.mean()).to(torch.float32)
+    tensors = TensorRows(
+        codes=torch.as_tensor(rows.codes, dtype=torch.int32),
+        numeric=torch.as_tensor(scaler.transform(rows.numeric)),
+        table=torch.as_tensor(rows.fold, dtype=torch.int32),
+        target=torch.as_tensor(target).to(kind),
         weight=weight,
         lesson=weight,
     )
+    return _place(tensors, _device(settings.device))
+
+
+def _place(rows: TensorRows, device: str) -> TensorRows:
+    """Put the rows where training runs; if they do not fit, keep them at hand.
+
+    Rows in pinned memory travel to the device a chunk of batches at a time.
+    """
+    if rows.n_bytes <= _room(device):
+        return rows.to(device)
+    return rows.pinned() if device.startswith("cuda") else rows
+
+
+def _room(device: str) -> float:
+    """Bytes that rows may take of a device: half of what is free there."""
+    if not device.startswith("cuda"):
+        return math.inf
+    return torch.cuda.mem_get_info(device)[0] / 2
 
 
 def _build_module(
@@ -214,9 +234,11 @@ def _build_module(
         torch.as_tensor(weighted_counts(rows.codes[:, j], rows.weight, n)).float()
         for j, n in enumerate(n_codes)
     ]
-    # Optimizers and callbacks of the user's get the gradients of whole tables.
-    may_be_lazy = settings.optimizer == "adam" and not any(
-        listens_to_steps(callback) for callback in settings.callbacks
+    # Optimizers and callbacks of the user's see whole tables, at any time.
+    may_be_lazy = (
+        settings.optimizer == "adam"
+        and not settings.callbacks
+        and not any(name.startswith(_WATCHERS) for name in settings.net_params)
     )
     lazy = [
         may_be_lazy and n * dim * (n_folds + 1) > _LAZY_SIZE
@@ -257,8 +279,10 @@ def _build_net(
         "batch_size": plan.batch_size,
         "iterator_train": BatchIterator,
         "iterator_train__generator": generator,
+        "iterator_train__device": _device(settings.device),
         "iterator_train__unknown_probability": settings.embedding_dropout,
         "iterator_valid": BatchIterator,
+        "iterator_valid__device": _device(settings.device),
         "train_split": None,
         "callbacks": _callbacks(plan, settings),
         "device": _device(settings.device),
@@ -325,10 +349,12 @@ def _fit_heads(
     if size == "auto":
         tables = schedule(len(dataset), size, passes, budget=STEP_BUDGET)
         size = min(tables.batch_size, HEAD_BATCH)
+    # More rows than a budget of batches reads would only take memory.
     most = HEAD_BUDGET * int(size)
-    if passes == "auto" and len(dataset) > most:
+    if len(dataset) > most:
         order = torch.randperm(len(dataset), generator=generator)
         dataset = dataset.take(order[:most].to(dataset.weight.device))
+    dataset = dataset.to(_device(settings.device))
     plan = schedule(len(dataset), size, passes, budget=HEAD_BUDGET)
     return fit_heads(
         module,

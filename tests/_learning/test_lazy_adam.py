@@ -76,4 +76,5 @@ def test_other_parameters_have_ordinary_steps():
     loss = optimizer.step(lambda: weight.square().sum().backward() or torch.tensor(2.0))
     assert loss == 2
     assert (weight < 1).all()
+    optimizer.settle()
     assert table.flatten().nonzero().tolist() == [[1]]

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from sk_entity import EntityEmbeddingEncoder
+from sk_entity._learning import trainer
 from sk_entity._learning.batches import BatchIterator, TensorRows
 from sk_entity._learning.net import EntityNet
 from sk_entity._learning.rows import Rows
 from sk_entity._learning.sizes import auto_dim, schedule
 from sk_entity._numeric import NumericScaler
+from sk_entity.datasets import make_entities
 
 
 def make_rows(n=50, seed=0):
@@ -70,11 +73,32 @@ def test_batches_cover_every_row_once_in_a_new_order_each_epoch():
 def test_masking_replaces_a_share_of_the_codes_by_unknown():
     rows = make_tensors(10_000)
     rows = replace(rows, codes=torch.ones(10_000, 3, dtype=torch.int32))
-    masked = BatchIterator(rows, 100, torch.Generator().manual_seed(0), 0.25)
+    masked = BatchIterator(rows, 100, torch.Generator().manual_seed(0), None, 0.25)
     codes = torch.cat([inputs["codes"] for inputs, _ in masked])
     assert abs(float((codes == 0).float().mean()) - 0.25) < 0.02
     judged = BatchIterator(rows, 100, unknown_probability=0.25)
     assert all((inputs["codes"] == 1).all() for inputs, _ in judged)
+
+
+def test_rows_that_do_not_fit_on_the_device_travel_in_chunks(monkeypatch):
+    """Same code path, same bits: here the device is the CPU."""
+    data = make_entities(2000, n_categories=(9, 5), random_state=0)
+
+    def features():
+        encoder = EntityEmbeddingEncoder(max_epochs=2, random_state=0)
+        return encoder.fit_transform(data.X, data.y)
+
+    on_device = features()
+    monkeypatch.setattr(trainer, "_room", lambda device: 0)
+    moved = []
+    move = TensorRows.to
+    monkeypatch.setattr(
+        TensorRows,
+        "to",
+        lambda rows, device: moved.append(len(rows)) or move(rows, device),
+    )
+    np.testing.assert_array_equal(features(), on_device)
+    assert len(moved) > 2
 
 
 @pytest.mark.parametrize("n_views", [1, 2, 3])
