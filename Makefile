@@ -55,7 +55,8 @@ min-versions:  ## Tests with the oldest allowed numpy, pandas, scikit-learn and 
 		"numpy==2.0.*" "pandas==2.2.*" "scikit-learn==1.6.*" "skorch==1.2.*"
 	$(VENV)-min/bin/python -m pytest -q -o filterwarnings=default
 
-bench: $(call STAMP,bench)  ## Scores on real data sets: make bench DATA=folder.
+bench: $(call STAMP,bench)  ## Speed, and scores on real data sets: make bench DATA=folder.
+	$(BIN)/python benchmarks/speed.py --quick
 	$(BIN)/python benchmarks/quality.py --data $(DATA) --jobs 2
 	$(BIN)/python benchmarks/rossmann.py --data $(DATA) --jobs 2
 

@@ -216,18 +216,22 @@ def measure_memory(n_rows):
     # What is imported and initialised at the first fit is not the frame's.
     encoder(max_epochs=1).fit(*make_data(5000, (5, 7)))
     cardinalities = (10, 30, 100, 300, 1000, 3000, 10_000, 30_000)
-    before = _resident()
+    before = resident_memory()
     X, y = make_data(n_rows, cardinalities, dtype="str")
     for j in range(2):
         X[f"n{j}"] = np.random.default_rng(j).normal(size=n_rows)
     size = X.memory_usage(deep=True).sum()
-    # Making the data may have peaked higher than fitting does, and left memory behind.
+    forget_peak()
+    encoder(max_epochs=1).fit(X, y)
+    print(size, peak_memory() - before)
+
+
+def forget_peak():
+    """Start the peak anew: making data may have peaked high, and left memory behind."""
     pa.default_memory_pool().release_unused()
     ctypes.CDLL(None).malloc_trim(0)
     with open("/proc/self/clear_refs", "w") as refs:
         refs.write("5")
-    encoder(max_epochs=1).fit(X, y)
-    print(size, _peak() - before)
 
 
 def _status(key):
@@ -236,11 +240,11 @@ def _status(key):
     return int(line.split()[1]) * 1024
 
 
-def _resident():
+def resident_memory():
     return _status("VmRSS")
 
 
-def _peak():
+def peak_memory():
     return _status("VmHWM")
 
 

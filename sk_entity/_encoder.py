@@ -136,6 +136,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         2048.
     learning_rate : float, default=0.01
         Start of the cosine schedule for the tables; the decoder gets a tenth of it.
+        With large batches, which show each row to few of the folds' tables, these
+        learn at up to three times the rate.
     weight_decay : "auto" or float, default="auto"
         L2 penalty of the decoder; ``"auto"`` is 25 over the number of rows, at most
         1e-3.
@@ -144,7 +146,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         go back to the best. A tenth of the rows give that loss: the decoder does not
         learn from them, nor, with ``cv=None``, do the tables.
     optimizer : "adam" or torch optimizer class, default="adam"
-        For the tables and the decoder.
+        For the tables and the decoder. Only ``"adam"`` without callbacks updates the
+        tables of columns with very many categories lazily, which is faster and gives
+        the same.
     callbacks : list of skorch callbacks or None, default=None
         Added to those of the encoder.
     net_params : dict or None, default=None
