@@ -9,6 +9,8 @@ from torch import Tensor
 
 #: Steps after which what a gradient still moves is below float32's resolution.
 _REACH = 128
+#: Keeps a row that no batch has touched where it is.
+_TINY = 1e-30
 #: Rows brought up to date at a time: they fit into the processor's cache.
 _CHUNK = 1 << 14
 
@@ -160,7 +162,8 @@ class LazyAdam(torch.optim.Adam):
         weight, mean, square, last = memory.split([width, width, width, 1], dim=1)
         missed = state["steps"] - last
         reach = state["reach"].index_select(0, last[:, 0].long())[:, None]
-        weight.addcdiv_(mean * reach, square.sqrt().add_(eps), value=-1)
+        eps *= (1 - beta_2 ** state["steps"]) ** 0.5
+        weight.addcdiv_(mean * reach, square.sqrt().add_(eps + _TINY), value=-1)
         mean.mul_(beta_1**missed)
         square.mul_(beta_2**missed)
         last.fill_(state["steps"])
@@ -204,7 +207,7 @@ def _distinct(rows: Tensor, slot: Tensor) -> tuple[Tensor, Tensor]:
     Without sorting: every row writes its position into its value's slot, and the one
     that is found there afterwards stands for all.
     """
-    if rows.is_cuda:  # many writers of one slot: no fixed winner
+    if rows.is_cuda:  # many writers of one slot: no fixed winner  # pragma: no cover
         distinct, place = torch.unique(rows, return_inverse=True)
         return distinct, place
     position = torch.arange(len(rows))

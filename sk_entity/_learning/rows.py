@@ -58,7 +58,7 @@ class Rows:
         for column in columns:
             key *= _ODD
             key += pd.util.hash_array(column[seen])
-        order = seen[np.argsort(key, kind="stable")]
+        order = seen[np.argsort(key)]
         first = np.zeros(len(order), dtype=bool)
         first[:1] = True
         for column in columns:

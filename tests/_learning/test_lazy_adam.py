@@ -1,9 +1,14 @@
 """Lazy Adam against dense Adam."""
 
+import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
 
+from sk_entity import EntityEmbeddingEncoder
+from sk_entity._learning import trainer
 from sk_entity._learning.lazy_adam import LazyAdam
+from sk_entity.datasets import make_entities
 
 
 def train(make, batches, n_rows=40, width=3, decay=True):
@@ -78,3 +83,27 @@ def test_other_parameters_have_ordinary_steps():
     assert (weight < 1).all()
     optimizer.settle()
     assert table.flatten().nonzero().tolist() == [[1]]
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_an_encoder_learns_the_same_with_lazy_tables(monkeypatch, early_stopping):
+    data = make_entities(600, n_categories=(30, 90), random_state=0)
+
+    def features():
+        encoder = EntityEmbeddingEncoder(
+            max_epochs=4, early_stopping=early_stopping, random_state=0
+        )
+        found = encoder.fit_transform(data.X, data.y)
+        return found, encoder.net_.module_.tables, encoder.history_
+
+    dense, tables, history = features()
+    assert not tables.is_lazy(0)
+    monkeypatch.setattr(trainer, "_LAZY_SIZE", 0)
+    lazy, tables, lazy_history = features()
+    assert tables.is_lazy(0)
+    np.testing.assert_allclose(lazy, dense, rtol=1e-2, atol=1e-3)
+    losses = [name for name in history if name.endswith("_loss")]
+    np.testing.assert_allclose(lazy_history[losses], history[losses], rtol=1e-4)
+    # A callback of the user's sees whole tables.
+    watched = EntityEmbeddingEncoder(max_epochs=1, callbacks=[Callback()])
+    assert not watched.fit(data.X, data.y).net_.module_.tables.is_lazy(0)

@@ -101,6 +101,37 @@ def test_rows_that_do_not_fit_on_the_device_travel_in_chunks(monkeypatch):
     assert len(moved) > 2
 
 
+def test_rows_take_half_of_what_is_free_on_a_gpu_or_stay_in_pinned_memory(monkeypatch):
+    free = [1e9]
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free[0], 2e9))
+    monkeypatch.setattr(torch.Tensor, "pin_memory", torch.Tensor.clone)
+    monkeypatch.setattr(TensorRows, "to", lambda rows, device: device)
+    rows = make_tensors()
+    assert rows.n_bytes == 10 * (8 + 8 + 4 + 4 + 4)
+    assert trainer._room("cpu") == np.inf
+    assert trainer._place(rows, "cuda:0") == "cuda:0"
+    free[0] = 100
+    assert trainer._place(rows, "cuda:0").codes.tolist() == rows.codes.tolist()
+
+
+def test_heads_learn_from_a_sample_of_very_many_rows(monkeypatch):
+    data = make_entities(1000, n_categories=(9, 5), random_state=0)
+    encoder = EntityEmbeddingEncoder(max_epochs=2, random_state=0)
+    read = []
+    fit_heads = trainer.fit_heads
+    monkeypatch.setattr(
+        trainer,
+        "fit_heads",
+        lambda module, rows, *args, **kwargs: (
+            read.append(len(rows)) or fit_heads(module, rows, *args, **kwargs)
+        ),
+    )
+    encoder.fit(data.X, data.y)
+    monkeypatch.setattr(trainer, "HEAD_BUDGET", 3)
+    encoder.fit(data.X, data.y)
+    assert read == [1000, 3 * 128]
+
+
 @pytest.mark.parametrize("n_views", [1, 2, 3])
 def test_a_row_is_never_shown_to_its_own_table(n_views):
     net = EntityNet(

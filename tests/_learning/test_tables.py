@@ -95,25 +95,16 @@ def _deviations(tables):
 
 
 def _gradients(tables, optimizer):
-    dense = FoldTables(
-        N_CODES,
-        DIMS,
-        N_TABLES,
-        [torch.ones(n) for n in N_CODES],
-        torch.Generator(),
-        [len(g) == 1 for g in tables.groups]
-        and [
-            any([j] == g and tables.is_lazy(i) for i, g in enumerate(tables.groups))
-            for j in range(3)
-        ],
-    )
+    """Gradients of each column's deviations, wherever the step is to find them."""
+    found = make_tables([any([j] == g for g in tables.groups[1:]) for j in range(3)])
     for i, deviation in enumerate(tables.deviation):
+        target = found.deviation[i].data.zero_()
         if tables.is_lazy(i):
             rows = optimizer._loaded[deviation]
-            dense.deviation[i].data.index_copy_(0, rows.index, rows.gradient)
+            target.index_copy_(0, rows.index, rows.gradient)
         else:
-            dense.deviation[i].data.copy_(deviation.grad)
-    return _deviations(dense)
+            target.copy_(deviation.grad)
+    return _deviations(found)
 
 
 def test_unknown_codes_have_the_prior():
