@@ -17,11 +17,13 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from sk_entity._categories import (
-    UNKNOWN,
-    Vocabulary,
-    check_dtypes,
+    Codes,
+    FrameCoder,
+    Layout,
+    by_column,
+    multivalued_columns,
+    plan_tables,
     select_columns,
-    weighted_counts,
 )
 from sk_entity._extras import Extras, learn_extras
 from sk_entity._lookup import look_up, write_features
@@ -45,9 +47,6 @@ from sk_entity.exceptions import ColumnError, NoCategoricalColumnsWarning
 if TYPE_CHECKING:
     from sk_entity._learning.rows import Rows
     from sk_entity._learning.trainer import Trained
-
-#: The code of cells whose output is to be NaN.
-_NAN = -1
 
 
 class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
@@ -100,6 +99,23 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     handle_missing : {"value", "return_nan", "error"}, default="value"
         What missing values get: a vector of their own if training held any, otherwise
         the unknown vector; NaN; or an error (in fit, too).
+    shared_embeddings : list of lists of str or None, default=None
+        Groups of columns that share one vocabulary and one table, such as
+        ``[["home_team", "away_team"]]``. Counts are of the columns together.
+    multivalued : dict, list of str or None, default=None
+        Columns whose cells hold several values without order: a dict from column to
+        the separator of its strings (None: cells are lists, tuples, sets or arrays),
+        or a list of columns whose cells are lists. Elements may be (value, weight)
+        pairs. A cell's vector is the mean of its elements'; a cell without elements
+        is missing.
+    hash_buckets : int, dict of str to int or None, default=None
+        Number of buckets into which values are hashed (for all columns, or by
+        column), instead of a vocabulary that grows with the data. Values of one
+        bucket share a vector.
+    subwords : list of str or None, default=None
+        Columns of strings whose vectors are half their own and half the mean of those
+        of their words and character n-grams, so that unseen strings get the vector
+        of their pieces.
     embedding_dim : "auto", int, dict or callable, default="auto"
         Coordinates of each column: the fourth root of its number of categories, less
         where categories have few rows, at most 8 (``"auto"``); one int for all; a dict
@@ -138,21 +154,17 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Start of the cosine schedule for the tables; the decoder gets a tenth of it.
         With large batches, which show each row to few of the folds' tables, these
         learn at up to three times the rate.
-    weight_decay : "auto" or float, default="auto"
-        L2 penalty of the decoder; ``"auto"`` is 25 over the number of rows, at most
-        1e-3.
     early_stopping : bool, default=False
         Stop after a quarter of the planned epochs without a better ``valid_loss`` and
         go back to the best. A tenth of the rows give that loss: the decoder does not
         learn from them, nor, with ``cv=None``, do the tables.
-    optimizer : "adam" or torch optimizer class, default="adam"
-        For the tables and the decoder. Only ``"adam"`` without callbacks updates the
-        tables of columns with very many categories lazily, which is faster and gives
-        the same.
-    callbacks : list of skorch callbacks or None, default=None
-        Added to those of the encoder.
     net_params : dict or None, default=None
-        Further arguments of :class:`skorch.NeuralNet`, by skorch's names.
+        Further arguments of :class:`skorch.NeuralNet`, by skorch's names:
+        ``"optimizer"`` (a torch optimizer class; default: Adam, which updates the
+        tables of columns with very many categories lazily),
+        ``"optimizer__weight_decay"`` (L2 penalty of the decoder; default: 25 over the
+        number of rows, at most 1e-3), ``"callbacks"`` (skorch callbacks, added to the
+        encoder's own), and so on.
     device : str, default="auto"
         Where to train: a torch device, or ``"auto"`` for a GPU if there is one.
     verbose : int, default=0
@@ -228,6 +240,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         "max_categories": [Interval(Integral, 1, None, closed="left"), None],
         "handle_unknown": [StrOptions({"value", "return_nan", "error"})],
         "handle_missing": [StrOptions({"value", "return_nan", "error"})],
+        "shared_embeddings": [list, tuple, None],
+        "multivalued": [Mapping, list, tuple, None],
+        "hash_buckets": [Interval(Integral, 1, None, closed="left"), Mapping, None],
+        "subwords": [list, tuple, None],
         "embedding_dim": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
@@ -251,10 +267,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
         ],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "early_stopping": ["boolean"],
-        "optimizer": [StrOptions({"adam"}), type],
-        "callbacks": [list, tuple, None],
         "net_params": [dict, None],
         "device": [str],
         "verbose": ["verbose"],
@@ -274,6 +287,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         max_categories: int | None = None,
         handle_unknown: str = "value",
         handle_missing: str = "value",
+        shared_embeddings: Sequence[Sequence[str]] | None = None,
+        multivalued: Mapping[str, str | None] | Sequence[str] | None = None,
+        hash_buckets: int | Mapping[str, int] | None = None,
+        subwords: Sequence[str] | None = None,
         embedding_dim: str | int | Mapping[str, int] | Callable[[int], int] = "auto",
         crosses: str | Sequence[tuple[Any, Any]] | None = "auto",
         add_statistics: bool = False,
@@ -286,10 +303,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         max_epochs: str | int = "auto",
         batch_size: str | int = "auto",
         learning_rate: float = 0.01,
-        weight_decay: str | float = "auto",
         early_stopping: bool = False,
-        optimizer: Any = "adam",
-        callbacks: Any = None,
         net_params: dict[str, Any] | None = None,
         device: str = "auto",
         verbose: int = 0,
@@ -302,6 +316,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         self.max_categories = max_categories
         self.handle_unknown = handle_unknown
         self.handle_missing = handle_missing
+        self.shared_embeddings = shared_embeddings
+        self.multivalued = multivalued
+        self.hash_buckets = hash_buckets
+        self.subwords = subwords
         self.embedding_dim = embedding_dim
         self.crosses = crosses
         self.add_statistics = add_statistics
@@ -314,10 +332,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
         self.early_stopping = early_stopping
-        self.optimizer = optimizer
-        self.callbacks = callbacks
         self.net_params = net_params
         self.device = device
         self.verbose = verbose
@@ -426,20 +441,14 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         frame = check_frame(self, X, reset=False)
-        check_dtypes(frame, self._columns.numeric)
-        tables = list(self.embeddings_.values())
-        codes = self._encode_all(frame, [table.vocabulary for table in tables])
-        vectors = [table.vectors[None] for table in tables]
+        codes = self._coder.encode(frame)
+        vectors = [vectors[None] for vectors in self._vectors]
         return self._features(frame, codes, -1, vectors, self._extras)
 
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, groups: Any
     ) -> tuple[
-        pd.DataFrame,
-        NDArray[np.int32],
-        NDArray[np.int32],
-        list[NDArray[np.float32]],
-        Extras,
+        pd.DataFrame, Codes, NDArray[np.int32], list[NDArray[np.float32]], Extras
     ]:
         """Fit; return the frame, its codes and folds, and tables and extras by fold."""
         # Here, not at the top: ``import sk_entity`` and ``transform`` need no torch.
@@ -452,70 +461,109 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         weight = check_weights(sample_weight, frame)
         seed = fresh_seed(self.random_state)
         fold, n_folds = check_folds(self.cv, target, groups=groups, seed=seed)
-        self._columns = select_columns(frame, self.categorical_features)
         self.target_type_, self.classes_ = target.kind, target.classes
-        names = input_names(self)
-        vocabularies = {
-            names[i]: Vocabulary.build(
-                frame.iloc[:, i],
-                weight,
-                min_frequency=self.min_frequency,
-                max_categories=self.max_categories,
-            )
-            for i in self._columns.categorical
-        }
-        crosses = self._cross_positions(list(vocabularies))
-        codes = self._encode_all(frame, list(vocabularies.values()))
+        self._coder = self._build_coder(frame, weight, seed)
+        codes = self._coder.encode(frame)
         rows = Rows(
-            codes if (codes >= UNKNOWN).all() else np.maximum(codes, UNKNOWN),
+            codes.known().numbers,
             self._numeric(frame),
             target.values,
             weight,
             fold,
         )
-        if vocabularies:
-            trained = self._train(rows, vocabularies, n_folds, seed)
-            tables, net, history = trained.tables, trained.net, trained.history
-            extras = self._learn_extras(rows, vocabularies, n_folds, trained, crosses)
+        if self._coder.coders:
+            layout = self._layout(codes)
+            trained = self._train(rows, layout, n_folds, seed)
+            evidence = self._evidence(rows, codes, layout, n_folds)
+            extras = self._learn_extras(rows, evidence, trained)
+            tables, counts = trained.tables, trained.counts
+            self.net_: Any = trained.net
+            self.history_ = trained.history
         else:
-            self._warn_no_categories(names)
-            tables, net, history = [], None, pd.DataFrame()
-            extras = Extras([], [], None)
-        self.net_, self.history_ = net, history
+            self._warn_no_categories(input_names(self))
+            tables, counts, extras = [], [], Extras([], [], None)
+            self.net_, self.history_ = None, pd.DataFrame()
+        self._store(tables, counts, extras)
+        return frame, codes, fold, tables, extras
+
+    def _build_coder(
+        self, frame: pd.DataFrame, weight: NDArray[np.float64], seed: int
+    ) -> FrameCoder:
+        multivalued = multivalued_columns(self.multivalued)
+        selection = select_columns(frame, self.categorical_features, multivalued)
+        names = input_names(self)
+        plans = plan_tables(
+            [names[i] for i in selection.categorical],
+            shared_embeddings=self.shared_embeddings,
+            multivalued=self.multivalued,
+            hash_buckets=self.hash_buckets,
+            subwords=self.subwords,
+        )
+        return FrameCoder.build(
+            frame,
+            weight,
+            selection,
+            plans,
+            handle_unknown=self.handle_unknown,
+            handle_missing=self.handle_missing,
+            min_frequency=self.min_frequency,
+            max_categories=self.max_categories,
+            seed=seed,
+        )
+
+    @property
+    def _categorical(self) -> list[str]:
+        """Names of the categorical columns."""
+        names = input_names(self)
+        return [names[i] for i in self._coder.selection.categorical]
+
+    def _layout(self, codes: Codes) -> Layout:
+        from sk_entity._learning.sizes import embedding_dims
+
+        names, coders = self._categorical, self._coder.coders
+        dims = embedding_dims(
+            self.embedding_dim,
+            [[names[j] for j in coder.plan.columns] for coder in coders],
+            # The unknown code is no category.
+            [coder.vocabulary.n_codes - 1 for coder in coders],
+            [coder.vocabulary.total for coder in coders],
+        )
+        n_codes = [coder.n_codes for coder in coders]
+        return Layout(n_codes, dims, self._coder.table_of, list(codes.bags))
+
+    def _store(
+        self,
+        tables: list[NDArray[np.float32]],
+        counts: list[NDArray[np.float64]],
+        extras: Extras,
+    ) -> None:
+        """Keep what `transform` needs, and what users look at."""
+        names = self._categorical
+        self._vectors = [table[-1] for table in tables]
+        self._extras = extras.final()
         self.embeddings_ = {
             name: EmbeddingTable(
                 name,
-                vocabulary,
-                table[-1],
-                weighted_counts(rows.codes[:, j], weight, vocabulary.n_codes),
+                self._coder.coders[t].vocabulary,
+                self._vectors[t],
+                counts[t],
+                self._coder.coders[t].subwords,
             )
-            for j, ((name, vocabulary), table) in enumerate(
-                zip(vocabularies.items(), tables, strict=True)
-            )
+            for name, t in zip(names, self._coder.table_of, strict=True)
         }
-        self._extras = extras.final()
-        columns = list(vocabularies)
         self.crosses_ = [
-            (columns[a], columns[b]) for a, b in (c.columns for c in extras.crosses)
+            (names[a], names[b]) for a, b in (c.columns for c in extras.crosses)
         ]
-        self.feature_groups_ = self._feature_groups(names)
-        return frame, codes, fold, tables, extras
+        self.feature_groups_ = self._feature_groups(input_names(self))
 
     def _train(
-        self, rows: "Rows", vocabularies: dict[str, Vocabulary], n_folds: int, seed: int
+        self, rows: "Rows", layout: Layout, n_folds: int, seed: int
     ) -> "Trained":
-        from sk_entity._learning.sizes import embedding_dims
         from sk_entity._learning.trainer import Settings, train
 
-        n_codes = [vocabulary.n_codes for vocabulary in vocabularies.values()]
-        # The unknown code is no category.
-        n_categories = [n - 1 for n in n_codes]
         return train(
             rows,
-            n_codes=n_codes,
-            dims=embedding_dims(
-                self.embedding_dim, list(vocabularies), n_categories, rows.weight.sum()
-            ),
+            layout=layout,
             n_folds=n_folds,
             n_classes=None if self.classes_ is None else len(self.classes_),
             settings=Settings(
@@ -526,10 +574,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
                 max_epochs=self.max_epochs,
                 batch_size=self.batch_size,
                 learning_rate=self.learning_rate,
-                weight_decay=self.weight_decay,
                 early_stopping=self.early_stopping,
-                optimizer=self.optimizer,
-                callbacks=self.callbacks or (),
                 net_params=self.net_params or {},
                 device=self.device,
                 verbose=self.verbose,
@@ -539,36 +584,43 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             seed=seed,
         )
 
-    def _learn_extras(
-        self,
-        rows: "Rows",
-        vocabularies: dict[str, Vocabulary],
-        n_folds: int,
-        trained: "Trained",
-        crosses: list[tuple[int, int]],
-    ) -> Extras:
+    def _evidence(
+        self, rows: "Rows", codes: Codes, layout: Layout, n_folds: int
+    ) -> Evidence:
         n_classes = None if self.classes_ is None else len(self.classes_)
-        predictor = trained.predictor
-
-        def predict(index: NDArray[np.intp]) -> NDArray[np.float64]:
-            assert predictor is not None
-            fold = rows.fold[index]
-            vectors = look_up(trained.tables, rows.codes[index], fold)
-            return predictor.predict(vectors, rows.numeric[index], fold)
-
-        evidence = Evidence(
-            codes=rows.codes,
-            n_codes=[vocabulary.n_codes for vocabulary in vocabularies.values()],
+        coders = [self._coder.coders[t] for t in layout.table_of]
+        return Evidence(
+            layout=layout,
+            numbers=rows.codes,
+            codes=codes.known().whole(),
+            n_codes=[
+                1 if coder.plan.multivalued else coder.vocabulary.n_codes
+                for coder in coders
+            ],
             target=target_columns(rows.target, n_classes),
             weight=rows.weight,
             fold=rows.fold,
             n_folds=n_folds,
         )
+
+    def _learn_extras(
+        self, rows: "Rows", evidence: Evidence, trained: "Trained"
+    ) -> Extras:
+        predictor, layout = trained.predictor, evidence.layout
+
+        def predict(index: NDArray[np.intp]) -> NDArray[np.float64]:
+            assert predictor is not None
+            fold = rows.fold[index]
+            cells = by_column(trained.tables, layout.table_of, layout.bags)
+            vectors = look_up(cells, rows.codes[index], fold)
+            return predictor.predict(vectors, rows.numeric[index], fold)
+
+        n_folds = evidence.n_folds
         return learn_extras(
             evidence,
             predict=predict if self._chooses_crosses(n_folds) else None,
             predictor=predictor if self._adds_prediction(n_folds) else None,
-            crosses=crosses,
+            crosses=self._cross_positions(),
             add_statistics=self.add_statistics,
             add_support=self.add_support,
         )
@@ -582,11 +634,11 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         # Without folds there is no evidence to choose by.
         return isinstance(self.crosses, str) and n_folds > 0
 
-    def _cross_positions(self, names: list[str]) -> list[tuple[int, int]]:
-        """Return the pairs that ``crosses`` names, as positions in ``names``."""
+    def _cross_positions(self) -> list[tuple[int, int]]:
+        """Return the pairs that ``crosses`` names, as positions."""
         if self.crosses is None or isinstance(self.crosses, str):
             return []
-        pairs = []
+        pairs, names = [], self._categorical
         for pair in self.crosses:
             known = not isinstance(pair, str) and set(map(str, pair)) <= set(names)
             if not known or len(pair) != 2 or len(set(pair)) != 2:
@@ -594,6 +646,12 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
                     f"crosses holds {pair!r}, which is not a pair of two categorical "
                     f"columns. Those are {names!r}. Pass pairs of names, 'auto' or "
                     "None."
+                )
+            several = set(map(str, pair)) & set(multivalued_columns(self.multivalued))
+            if several:
+                raise ColumnError(
+                    f"crosses holds {pair!r}, but the cells of {sorted(several)!r} are "
+                    "multivalued: a cross needs one value a cell."
                 )
             pairs.append((names.index(str(pair[0])), names.index(str(pair[1]))))
         return pairs
@@ -606,55 +664,31 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
                     f"{self.hidden_units!r}."
                 )
 
-    def _encode(self, values: pd.Series, vocabulary: Vocabulary) -> NDArray[np.int32]:
-        """Return the codes of one column; -1 where the output is to be NaN."""
-        codes, missing = vocabulary.encode(values)
-        for what, handling in (
-            ("missing", self.handle_missing),
-            ("unknown", self.handle_unknown),
-        ):
-            if handling == "value":
-                continue
-            cells = missing if what == "missing" else (codes == UNKNOWN) & ~missing
-            if handling == "error":
-                vocabulary.refuse(values, cells, what)
-            else:
-                codes[cells] = _NAN
-        return codes
-
-    def _encode_all(
-        self, frame: pd.DataFrame, vocabularies: Sequence[Vocabulary]
-    ) -> NDArray[np.int32]:
-        """Return the codes of all categorical columns."""
-        codes = np.empty((len(frame), len(vocabularies)), dtype=np.int32)
-        for j, (i, vocabulary) in enumerate(
-            zip(self._columns.categorical, vocabularies, strict=True)
-        ):
-            codes[:, j] = self._encode(frame.iloc[:, i], vocabulary)
-        return codes
-
     def _numeric(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the numeric columns as floats, NaN where missing; refuse infinity."""
         names = input_names(self)
-        numeric = np.empty((len(frame), len(self._columns.numeric)))
-        for j, i in enumerate(self._columns.numeric):
+        columns = self._coder.selection.numeric
+        numeric = np.empty((len(frame), len(columns)))
+        for j, i in enumerate(columns):
             numeric[:, j] = exact_floats(names[i], frame.iloc[:, i])
         return numeric
 
     def _features(
         self,
         frame: pd.DataFrame,
-        codes: NDArray[np.int32],
+        codes: Codes,
         fold: int | NDArray[np.int32],
         tables: list[NDArray[np.float32]],
         extras: Extras,
     ) -> Any:
         """Look everything up, each row in its fold's tables, as ``set_output`` says."""
-        kept = self._columns.numeric if self.remainder == "passthrough" else ()
+        kept = self._coder.selection.numeric if self.remainder == "passthrough" else ()
         needs_numbers = extras.predictor is not None
         numeric = self._numeric(frame) if needs_numbers else np.empty((len(frame), 0))
         output = OutputContainer(self, frame, kept)
-        write_features(output.learned, codes, fold, tables, extras, numeric)
+        write_features(
+            output.learned, codes, fold, tables, self._coder.table_of, extras, numeric
+        )
         return output.finish()
 
     def _feature_groups(self, names: list[str]) -> dict[str, list[str]]:
@@ -675,7 +709,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         if extras.predictor is not None:
             groups.append(("prediction", [f"prediction{label}" for label in classes]))
         if self.remainder == "passthrough":
-            groups += [(names[i], [names[i]]) for i in self._columns.numeric]
+            groups += [(names[i], [names[i]]) for i in self._coder.selection.numeric]
         keys = [key for key, _ in groups]
         outputs = [output for _, group in groups for output in group]
         twice = {x for some in (keys, outputs) for x in some if some.count(x) > 1}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sk_entity._crosses import choose_crosses, sample_rows
 from sk_entity._prediction import Predictor
-from sk_entity._statistics import ColumnStatistics, Evidence, TargetStatistic
+from sk_entity._statistics import Evidence, TargetStatistic, table_statistics
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,20 +21,21 @@ class Extras:
 
     Attributes
     ----------
-    singles : list of ColumnStatistics
-        One for each categorical column, if statistics or support are asked for.
+    singles : list of ndarray of shape (n_tables, n_codes, n_values), float32
+        What stands beside the vectors of each embedding table, if statistics or
+        support are asked for.
     crosses : list of TargetStatistic
     predictor : Predictor or None
     """
 
-    singles: list[ColumnStatistics]
+    singles: list[NDArray[np.float32]]
     crosses: list[TargetStatistic]
     predictor: Predictor | None
 
     def final(self) -> "Extras":
         """Return what new rows need: the tables that saw all rows."""
         return Extras(
-            singles=[statistic.final() for statistic in self.singles],
+            singles=[values[-1:] for values in self.singles],
             crosses=[statistic.final() for statistic in self.crosses],
             predictor=self.predictor and self.predictor.final(),
         )
@@ -87,9 +88,9 @@ def learn_extras(
     singles = []
     if add_statistics or add_support:
         singles = [
-            ColumnStatistics.fit(
-                j, evidence, statistic=add_statistics, support=add_support
+            table_statistics(
+                table, evidence, statistic=add_statistics, support=add_support
             )
-            for j in range(len(evidence.n_codes))
+            for table in range(len(evidence.layout.n_codes))
         ]
     return Extras(singles, chosen, predictor)

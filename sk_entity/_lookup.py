@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sk_entity._categories import Codes, by_column
 from sk_entity._extras import Extras
 
 #: Rows looked up at a time: their features stay in the processor's cache.
@@ -14,9 +15,10 @@ _CHUNK = 4096
 
 def write_features(
     out: NDArray[Any],
-    codes: NDArray[np.int32],
+    codes: Codes,
     table: int | NDArray[Any],
     tables: Sequence[NDArray[np.float32]],
+    table_of: Sequence[int],
     extras: Extras,
     numeric: NDArray[np.float64],
 ) -> None:
@@ -27,31 +29,38 @@ def write_features(
     out : ndarray of shape (n_rows, n_features), float32 or float64
         Overwritten: vector, statistic and support of each column, then crosses, then
         the prediction.
-    codes : ndarray of shape (n_rows, n_categorical), int32
-        Negative where the column's features are to be NaN.
+    codes : Codes
+        Negative numbers where the column's features are to be NaN.
     table : int or ndarray of shape (n_rows,)
     tables : list of ndarray of shape (n_tables, n_codes, dim), float32
+        One entry an embedding table.
+    table_of : sequence of int
+        The embedding table of each column.
     extras : Extras
     numeric : ndarray of shape (n_rows, n_numeric)
         Read for predictions only.
     """
     if not tables:
         return
+    of_cells = by_column(tables, table_of, codes.bags)
+    singles = by_column(extras.singles, table_of, codes.bags) if extras.singles else []
+    whole = codes.whole()
     for start in range(0, len(codes), _CHUNK):
         rows = slice(start, start + _CHUNK)
         of_rows = table if isinstance(table, int) else table[rows]
-        known = np.maximum(codes[rows], 0)
-        vectors = look_up(tables, known, of_rows)
+        known = np.maximum(codes.numbers[rows], 0)
+        vectors = look_up(of_cells, known, of_rows)
         blocks: list[NDArray[Any]] = []
         for j, vector in enumerate(vectors):
             parts = [vector]
-            if extras.singles:
-                parts.append(_rows(extras.singles[j].tables, of_rows, known[:, j]))
-            nothing = codes[rows, j] < 0
+            if singles:
+                parts.append(_rows(singles[j], of_rows, known[:, j]))
+            nothing = codes.numbers[rows, j] < 0
             if nothing.any():
                 parts = [np.where(nothing[:, None], np.nan, part) for part in parts]
             blocks += parts
-        blocks += extras.of_rows(known, of_rows, vectors, numeric[rows])
+        cells = np.maximum(whole[rows], 0)
+        blocks += extras.of_rows(cells, of_rows, vectors, numeric[rows])
         # Whole rows at once: block by block, narrow as they are, takes twice as long.
         out[rows] = np.concatenate(blocks, axis=1, dtype=np.float32)
 

@@ -1,4 +1,4 @@
-"""Codes -> target statistics, out-of-fold: of a column, or of a cross of columns."""
+"""Codes -> target statistics, out-of-fold: of a table, or of a cross of columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from sk_entity._categories import Layout
 
 #: A statistic counts the mean of all rows as this many rows of each category.
 PRIOR_ROWS = 10.0
@@ -18,9 +20,13 @@ class Evidence:
 
     Attributes
     ----------
+    layout : Layout
+    numbers : ndarray of shape (n_rows, n_categorical), int32
+        The cells, as the layout knows them.
     codes : ndarray of shape (n_rows, n_categorical), int32
+        The codes of whole cells, as crosses see them.
     n_codes : sequence of int
-        Number of codes of each categorical column.
+        Number of these codes of each categorical column.
     target : ndarray of shape (n_rows, n_outputs)
         Values, or indicators of the classes.
     weight : ndarray of shape (n_rows,)
@@ -30,6 +36,8 @@ class Evidence:
         0: one table, which sees all rows.
     """
 
+    layout: Layout
+    numbers: NDArray[np.int32]
     codes: NDArray[np.int32]
     n_codes: Sequence[int]
     target: NDArray[np.float64]
@@ -44,6 +52,7 @@ class Evidence:
         """Return the rows at ``index``."""
         return replace(
             self,
+            numbers=self.numbers[index],
             codes=self.codes[index],
             target=self.target[index],
             weight=self.weight[index],
@@ -69,15 +78,12 @@ class TargetStatistic:
         Keys of the cells that training held; cell i has row ``i + 1``.
     tables : ndarray of shape (n_tables, n_cells + 1, n_outputs), float64
         Row 0 stands for cells not seen in training.
-    count : ndarray of shape (n_tables, n_cells + 1), float64
-        Weight of the rows of each cell that each table saw.
     """
 
     columns: tuple[int, ...]
     n_codes: tuple[int, ...]
     cells: pd.Index
     tables: NDArray[np.float64]
-    count: NDArray[np.float64]
 
     @classmethod
     def fit(cls, columns: Sequence[int], evidence: Evidence) -> "TargetStatistic":
@@ -88,37 +94,15 @@ class TargetStatistic:
         columns : sequence of int
         evidence : Evidence
         """
-        n_folds, weight = evidence.n_folds, evidence.weight
         sizes = tuple(evidence.n_codes[j] for j in columns)
         cell, cells = pd.factorize(_keys(evidence.codes, columns, sizes))
-        n_cells, n_parts = len(cells) + 1, max(n_folds, 1)
-        part = (cell + 1) * n_parts + evidence.fold
-
-        def sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            """Sum by table and cell: all folds but the table's own, then all."""
-            by_part = np.bincount(part, values, n_cells * n_parts).astype(np.float64)
-            by_fold = by_part.reshape(n_cells, n_parts).T
-            return _others(by_fold) if n_folds else by_fold
-
-        count = sums(weight)
-        total = np.stack([sums(weight * y) for y in evidence.target.T], axis=2)
-        rows = np.maximum(count.sum(axis=1)[:, None, None], np.finfo(float).tiny)
-        prior = total.sum(axis=1, keepdims=True) / rows
-        tables = (total + PRIOR_ROWS * prior) / (count[:, :, None] + PRIOR_ROWS)
-        return cls(tuple(columns), sizes, pd.Index(cells), tables, count)
+        sums = _Sums(len(cells) + 1, evidence)
+        sums.add(slice(None), cell + 1)
+        return cls(tuple(columns), sizes, pd.Index(cells), sums.means())
 
     def final(self) -> "TargetStatistic":
         """Return the statistic with the table that saw all rows only."""
-        return replace(self, tables=self.tables[-1:], count=self.count[-1:])
-
-    def support(self) -> NDArray[np.float64]:
-        """Logarithm of one plus the weight behind each cell, shaped as ``count``.
-
-        A fold's table counts the other folds' rows, scaled up to all rows: a training
-        row's support does not tell its own row apart.
-        """
-        rows = np.maximum(self.count.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-        return np.asarray(np.log1p(self.count * (rows[-1] / rows)))
+        return replace(self, tables=self.tables[-1:])
 
     def encode(self, codes: NDArray[np.int32]) -> NDArray[np.intp]:
         """Return the table row of each row's cell.
@@ -146,34 +130,76 @@ class TargetStatistic:
         return values
 
 
-@dataclass(frozen=True, eq=False)
-class ColumnStatistics:
-    """What stands beside one column's vectors: a statistic, support, or both.
+class _Sums:
+    """Weight and target sums of cells, by table: all folds but the table's own, all.
 
-    Attributes
+    Parameters
     ----------
-    tables : ndarray of shape (n_tables, n_codes, n_values), float32
-        By code; the statistic's values first, then the support.
+    n_cells : int
+    evidence : Evidence
     """
 
-    tables: NDArray[np.float32]
+    def __init__(self, n_cells: int, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._n_parts = max(evidence.n_folds, 1)
+        n_values = 1 + evidence.target.shape[1]
+        self._sums = np.zeros((n_values, n_cells * self._n_parts))
 
-    @classmethod
-    def fit(
-        cls, column: int, evidence: Evidence, *, statistic: bool, support: bool
-    ) -> "ColumnStatistics":
-        """Learn them for one categorical column."""
-        learnt = TargetStatistic.fit([column], evidence)
-        parts = [learnt.tables] if statistic else []
-        parts += [learnt.support()[:, :, None]] if support else []
-        codes = np.zeros((evidence.n_codes[column], column + 1), dtype=np.int32)
-        codes[:, column] = np.arange(len(codes))
-        by_code = np.concatenate(parts, axis=2)[:, learnt.encode(codes)]
-        return cls(by_code.astype(np.float32))
+    def add(self, rows: NDArray[Any] | slice, cell: NDArray[Any]) -> None:
+        """Add the rows behind some cells, an entry each."""
+        evidence = self._evidence
+        weight = evidence.weight[rows]
+        part = cell.astype(np.int64) * self._n_parts + evidence.fold[rows]
+        self._sums[0] += np.bincount(part, weight, self._sums.shape[1])
+        for total, target in zip(self._sums[1:], evidence.target[rows].T, strict=True):
+            total += np.bincount(part, weight * target, self._sums.shape[1])
 
-    def final(self) -> "ColumnStatistics":
-        """Return the table that saw all rows only."""
-        return ColumnStatistics(self.tables[-1:])
+    def _by_table(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        by_fold = sums.reshape(-1, self._n_parts).T
+        return _others(by_fold) if self._evidence.n_folds else by_fold
+
+    def means(self) -> NDArray[np.float64]:
+        """Smoothed target means, shape (n_tables, n_cells, n_outputs)."""
+        count = self._by_table(self._sums[0])
+        total = np.stack([self._by_table(sums) for sums in self._sums[1:]], axis=2)
+        rows = np.maximum(count.sum(axis=1)[:, None, None], np.finfo(float).tiny)
+        prior = total.sum(axis=1, keepdims=True) / rows
+        means = (total + PRIOR_ROWS * prior) / (count[:, :, None] + PRIOR_ROWS)
+        return np.asarray(means)
+
+    def support(self) -> NDArray[np.float64]:
+        """Logarithm of one plus the weight behind each cell, (n_tables, n_cells).
+
+        A fold's table counts the other folds' rows, scaled up to all rows: a training
+        row's support does not tell its own row apart.
+        """
+        count = self._by_table(self._sums[0])
+        rows = np.maximum(count.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+        return np.asarray(np.log1p(count * (rows[-1] / rows)))
+
+
+def table_statistics(
+    table: int, evidence: Evidence, *, statistic: bool, support: bool
+) -> NDArray[np.float32]:
+    """Learn what stands beside one table's vectors.
+
+    Parameters
+    ----------
+    table : int
+    evidence : Evidence
+    statistic, support : bool
+
+    Returns
+    -------
+    values : ndarray of shape (n_tables, n_codes, n_values), float32
+        By code; the statistic's values first, then the support.
+    """
+    sums = _Sums(evidence.layout.n_codes[table], evidence)
+    for rows, codes in evidence.layout.entries(table, evidence.numbers):
+        sums.add(rows, codes)
+    parts = [sums.means()] if statistic else []
+    parts += [sums.support()[:, :, None]] if support else []
+    return np.concatenate(parts, axis=2).astype(np.float32)
 
 
 def target_columns(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sk_entity._categories import UNKNOWN, Vocabulary
+from sk_entity._categories import UNKNOWN, Subwords, Vocabulary
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,6 +25,8 @@ class EmbeddingTable:
         One row a code; row 0 is the vector of unknown values.
     counts : ndarray of shape (n_codes,), float64
         Sum of the sample weights of the training rows of each code.
+    subwords : Subwords or None, default=None
+        The pieces of values, whose vectors stand behind those of whole values.
 
     Examples
     --------
@@ -43,6 +45,7 @@ class EmbeddingTable:
     vocabulary: Vocabulary
     vectors: NDArray[np.float32]
     counts: NDArray[np.float64]
+    subwords: Subwords | None = None
 
     def __repr__(self) -> str:
         return f"EmbeddingTable({self.name!r}, {len(self)} categories, dim {self.dim})"
@@ -82,8 +85,7 @@ class EmbeddingTable:
         -------
         codes : ndarray of shape (n_values,), int32
         """
-        series = values if isinstance(values, pd.Series) else pd.Series(list(values))
-        return self.vocabulary.encode(series)[0]
+        return self.vocabulary.encode(_series(values))[0]
 
     def look_up(self, values: Any) -> NDArray[np.float32]:
         """Return the vector of each value.
@@ -97,7 +99,12 @@ class EmbeddingTable:
         -------
         vectors : ndarray of shape (n_values, embedding_dim), float32
         """
-        return self.vectors[self.encode(values)]
+        if self.subwords is None:
+            return self.vectors[self.encode(values)]
+        cells = self.subwords.cells(_series(values))
+        assert cells.bags is not None
+        composed: NDArray[np.float32] = cells.bags.compose(self.vectors[None])[0]
+        return composed[cells.number]
 
     def to_frame(self) -> pd.DataFrame:
         """Return the table as a frame, a row for every category value seen.
@@ -113,13 +120,18 @@ class EmbeddingTable:
         if self.vocabulary.missing_code is not None:
             index = pd.Index([*index, np.nan], dtype=object)
             codes = np.append(codes, self.vocabulary.missing_code)
+        vectors = self.vectors[codes] if self.subwords is None else self.look_up(index)
         frame = pd.DataFrame(
-            self.vectors[codes],
+            vectors,
             index=index.rename(self.name),
             columns=coordinate_names(self.name, self.dim),
         )
         frame["count"] = self.counts[codes]
         return frame
+
+
+def _series(values: Any) -> pd.Series:
+    return values if isinstance(values, pd.Series) else pd.Series(list(values))
 
 
 def coordinate_names(name: str, dim: int) -> list[str]:

@@ -19,10 +19,10 @@ ALLOWED = {
     "_table": {"_categories", "exceptions"},
     "_numeric": set(),
     "_prediction": {"_numeric"},
-    "_statistics": set(),
+    "_statistics": {"_categories"},
     "_crosses": {"_statistics"},
     "_extras": {"_crosses", "_prediction", "_statistics"},
-    "_lookup": {"_extras"},
+    "_lookup": {"_categories", "_extras"},
     "_learning": {"_learning", "_categories", "_numeric", "_prediction", "exceptions"},
     "_encoder": {
         "_categories",

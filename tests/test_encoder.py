@@ -322,9 +322,11 @@ def test_training_options_reach_skorch(cities):
         max_epochs=4,
         batch_size=50,
         hidden_units=(8,),
-        callbacks=[counter, Count],
-        optimizer=torch.optim.SGD,
-        net_params={"optimizer__momentum": 0.5},
+        net_params={
+            "callbacks": [counter, Count],
+            "optimizer": torch.optim.SGD,
+            "optimizer__momentum": 0.5,
+        },
         device="cpu",
         random_state=0,
     ).fit(X, y)

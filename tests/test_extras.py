@@ -6,11 +6,12 @@ import pytest
 from sklearn.metrics import r2_score
 
 from sk_entity import EntityEmbeddingEncoder
+from sk_entity._categories import Layout
 from sk_entity._statistics import (
     PRIOR_ROWS,
-    ColumnStatistics,
     Evidence,
     TargetStatistic,
+    table_statistics,
 )
 from sk_entity.datasets import make_entities
 from sk_entity.exceptions import ColumnError
@@ -52,18 +53,20 @@ def test_statistics_equal_their_definition(columns, n_folds):
     codes = rng.integers(1, 5, size=(60, 3))
     y, weight = rng.normal(size=60), rng.integers(1, 4, 60).astype(float)
     fold = rng.integers(0, 3, 60) if n_folds else np.zeros(60, dtype=np.int64)
-    evidence = Evidence(codes, [5, 5, 5], y[:, None], weight, fold, n_folds)
+    sizes = [5, 5, 5]
+    evidence = Evidence(
+        Layout.plain(sizes, [1, 1, 1]), codes, codes, sizes, y[:, None], weight, fold,
+        n_folds,
+    )  # fmt: skip
     statistic = TargetStatistic.fit(columns, evidence)
     cells = pd.Series(map(tuple, codes[:, columns])).factorize()[0]
     values, support = slow_statistic(cells, y, weight, fold, n_folds)
     np.testing.assert_allclose(statistic.look_up(codes, fold)[:, 0], values)
-    found = statistic.support()[fold, statistic.encode(codes)]
-    np.testing.assert_allclose(found, support)
     unseen = statistic.look_up(np.zeros((1, 3), dtype=np.int64))
     np.testing.assert_allclose(unseen, np.average(y, weights=weight))
     if len(columns) == 1:
-        both = ColumnStatistics.fit(columns[0], evidence, statistic=True, support=True)
-        by_code = both.tables[fold, codes[:, columns[0]]]
+        both = table_statistics(columns[0], evidence, statistic=True, support=True)
+        by_code = both[fold, codes[:, columns[0]]]
         np.testing.assert_allclose(by_code, np.stack([values, support], 1), rtol=1e-6)
 
 

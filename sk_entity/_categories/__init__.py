@@ -1,13 +1,32 @@
-"""Values -> codes: which columns are categories, and a code for every value."""
+"""Values -> codes: which columns are categories, and what table rows cells read."""
 
-from sk_entity._categories.columns import ColumnSelection, check_dtypes, select_columns
-from sk_entity._categories.vocabulary import UNKNOWN, Vocabulary, weighted_counts
+from sk_entity._categories.cells import Bags, Cells, Codes
+from sk_entity._categories.coders import (
+    TableCoder,
+    TablePlan,
+    multivalued_columns,
+    plan_tables,
+)
+from sk_entity._categories.columns import ColumnSelection, select_columns
+from sk_entity._categories.frames import FrameCoder
+from sk_entity._categories.layout import Layout, by_column
+from sk_entity._categories.subwords import Subwords
+from sk_entity._categories.vocabulary import UNKNOWN, Vocabulary
 
 __all__ = [
     "UNKNOWN",
+    "Bags",
+    "Cells",
+    "Codes",
     "ColumnSelection",
+    "FrameCoder",
+    "Layout",
+    "Subwords",
+    "TableCoder",
+    "TablePlan",
     "Vocabulary",
-    "check_dtypes",
+    "by_column",
+    "multivalued_columns",
+    "plan_tables",
     "select_columns",
-    "weighted_counts",
 ]

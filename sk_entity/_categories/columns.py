@@ -1,6 +1,6 @@
 """Which columns of a frame are categories and which are numbers."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
@@ -15,15 +15,20 @@ from sk_entity.exceptions import ColumnError
 
 @dataclass(frozen=True)
 class ColumnSelection:
-    """Positions of the categorical and of the numeric columns of a frame."""
+    """Positions of the categorical and of the numeric columns of a frame.
+
+    ``nested`` are the categorical columns whose cells may hold several values.
+    """
 
     categorical: tuple[int, ...]
     numeric: tuple[int, ...]
+    nested: tuple[int, ...] = ()
 
 
 def select_columns(
     frame: pd.DataFrame,
     choice: str | Sequence[Any] | Callable[[pd.DataFrame], Any],
+    multivalued: Collection[str] = (),
 ) -> ColumnSelection:
     """Split the columns of ``frame`` by ``categorical_features``.
 
@@ -33,6 +38,8 @@ def select_columns(
         The input of the encoder.
     choice : {"from_dtype", "all"}, list of names, of positions, bool mask or callable
         As the encoder's ``categorical_features``.
+    multivalued : collection of str
+        Columns whose cells hold several values; ``"from_dtype"`` takes them, too.
 
     Returns
     -------
@@ -49,25 +56,34 @@ def select_columns(
     if isinstance(choice, str) and choice == "all":
         chosen = list(range(frame.shape[1]))
     elif isinstance(choice, str) and choice == "from_dtype":
-        chosen = [i for i, dtype in enumerate(frame.dtypes) if _is_category(dtype)]
+        chosen = [
+            i
+            for i, (name, dtype) in enumerate(
+                zip(frame.columns, frame.dtypes, strict=True)
+            )
+            if _is_category(dtype) or str(name) in multivalued
+        ]
     else:
         chosen = _positions(frame, choice)
     rest = [i for i in range(frame.shape[1]) if i not in set(chosen)]
-    check_dtypes(frame, rest)
-    return ColumnSelection(tuple(chosen), tuple(rest))
+    nested = [i for i in chosen if str(frame.columns[i]) in multivalued]
+    selection = ColumnSelection(tuple(chosen), tuple(rest), tuple(nested))
+    check_dtypes(frame, selection)
+    return selection
 
 
-def check_dtypes(frame: pd.DataFrame, numeric: Sequence[int]) -> None:
+def check_dtypes(frame: pd.DataFrame, selection: ColumnSelection) -> None:
     """Raise a `ColumnError` where a column's dtype does not fit its part.
 
     Parameters
     ----------
     frame : DataFrame of shape (n_rows, n_columns)
-    numeric : sequence of int
-        Positions of the numeric columns; the others are categorical.
+    selection : ColumnSelection
     """
     for i, (name, dtype) in enumerate(zip(frame.columns, frame.dtypes, strict=True)):
-        _check_dtype(name, dtype, numeric=i in numeric)
+        if i in selection.nested and _is_nested(dtype):
+            continue
+        _check_dtype(name, dtype, numeric=i in selection.numeric)
 
 
 def _is_category(dtype: Any) -> bool:
@@ -119,6 +135,10 @@ def _position(frame: pd.DataFrame, item: Hashable) -> int:
     return names.index(item)
 
 
+def _is_nested(dtype: Any) -> bool:
+    return str(dtype).startswith(("list", "large_list", "fixed_size_list"))
+
+
 def _check_dtype(name: Hashable, dtype: Any, *, numeric: bool) -> None:
     if isinstance(dtype, pd.CategoricalDtype):
         values = dtype.categories.dtype
@@ -147,10 +167,16 @@ def _check_dtype(name: Hashable, dtype: Any, *, numeric: bool) -> None:
             f"Complex data not supported: column {name!r} has dtype {dtype}. Pass its "
             "real and imaginary parts as two columns, or drop it."
         )
-    if str(dtype).startswith(("list", "large_list", "struct", "map")):
+    if _is_nested(dtype) or str(dtype).startswith(("struct", "map")):
         raise ColumnError(
             f"Column {name!r} has the nested dtype {dtype}. Each cell must be one "
-            "string or number: explode, join or drop the column."
+            f"string or number. If cells are lists of values, pass multivalued="
+            f"[{str(name)!r}]; otherwise explode, join or drop the column."
+        )
+    if isinstance(dtype, pd.SparseDtype):
+        raise ColumnError(
+            f"Column {name!r} has the sparse dtype {dtype}. Make it dense, "
+            f"X[{str(name)!r}].sparse.to_dense(), or drop it."
         )
     if numeric and not pdt.is_numeric_dtype(dtype):
         raise ColumnError(

@@ -1,14 +1,15 @@
 """One column's vocabulary: a code for every category value."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.api import types as pdt
 
+from sk_entity._categories.cells import Cells
 from sk_entity.exceptions import CategoryError, CellTypeError
 
 #: The code of every value that the training rows did not hold.
@@ -35,6 +36,10 @@ class Vocabulary:
         The code of missing values, None when training rows held none.
     n_codes : int
         Number of codes, the unknown one included.
+    counts : ndarray of shape (n_categories,), float64
+        Weight of the training rows of each category.
+    total : float
+        Weight of all training rows, those of missing values included.
     """
 
     categories: pd.Index
@@ -42,6 +47,8 @@ class Vocabulary:
     infrequent_code: int | None
     missing_code: int | None
     n_codes: int
+    counts: NDArray[np.float64]
+    total: float
 
     @classmethod
     def build(
@@ -51,7 +58,7 @@ class Vocabulary:
         *,
         min_frequency: float | None = None,
         max_categories: int | None = None,
-    ) -> "Vocabulary":
+    ) -> Self:
         """Learn the vocabulary of ``values``.
 
         Parameters
@@ -70,27 +77,83 @@ class Vocabulary:
         -------
         vocabulary : Vocabulary
         """
-        seen = weights > 0
-        row, uniques = _factorize(values if seen.all() else values[seen])
-        counts = weighted_counts(row[row >= 0], weights[seen][row >= 0], len(uniques))
-        # An unused level of a category dtype is not a category that was seen.
-        order = _sorted_order(uniques)
-        order = order[counts[order] > 0]
-        categories, counts = uniques[order], counts[order]
-        rare = _infrequent(counts, weights.sum(), min_frequency, max_categories)
+        categories, counts, any_missing = _count(values, weights)
+        total = float(weights.sum())
+        rare = _infrequent(counts, total, min_frequency, max_categories)
         n_frequent = int((~rare).sum())
         codes = np.empty(len(categories), dtype=np.int64)
         codes[~rare] = np.arange(1, n_frequent + 1)
         codes[rare] = n_frequent + 1
         infrequent_code = n_frequent + 1 if rare.any() else None
         n_codes = n_frequent + 1 + int(rare.any())
-        missing_code = n_codes if (row < 0).any() else None
+        missing_code = n_codes if any_missing else None
         return cls(
             categories=categories,
             codes=codes,
             infrequent_code=infrequent_code,
             missing_code=missing_code,
             n_codes=n_codes + int(missing_code is not None),
+            counts=counts,
+            total=total,
+        )
+
+    def extend(
+        self,
+        values: pd.Series,
+        weights: NDArray[np.float64],
+        *,
+        min_frequency: float | None = None,
+        max_categories: int | None = None,
+    ) -> Self:
+        """Return the vocabulary with the categories of further rows.
+
+        Codes once given stay. New categories get the next ones; infrequent ones get a
+        code of their own once all rows together hold enough of them.
+
+        Parameters
+        ----------
+        values : Series of shape (n_rows,)
+        weights : ndarray of shape (n_rows,)
+        min_frequency, max_categories : float or None
+            As in `build`.
+        """
+        found, found_counts, any_missing = _count(values, weights)
+        place = _indexer(self.categories, found) if len(found) else np.empty(0, int)
+        new = place < 0
+        counts = np.append(self.counts, found_counts[new])
+        counts[place[~new]] += found_counts[~new]
+        total = self.total + float(weights.sum())
+        old, fresh = self.categories, found[new]
+        if pdt.is_object_dtype(old.dtype) != pdt.is_object_dtype(fresh.dtype):
+            old, fresh = old.astype(object), fresh.astype(object)
+        categories = old.append(fresh) if len(old) else fresh
+        codes = np.append(self.codes, np.full(int(new.sum()), -1, dtype=np.int64))
+        kept = codes >= 0
+        if self.infrequent_code is not None:
+            kept &= codes != self.infrequent_code
+        rare = _infrequent(counts, total, min_frequency, max_categories) & ~kept
+        grown = ~rare & ~kept
+        if max_categories is not None and (kept | grown).sum() >= max_categories:
+            rare, grown = ~kept, np.zeros_like(grown)  # full: codes once given stay
+        n_codes, infrequent_code = self.n_codes, self.infrequent_code
+        codes[grown] = n_codes + np.arange(int(grown.sum()))
+        n_codes += int(grown.sum())
+        if rare.any() and infrequent_code is None:
+            infrequent_code, n_codes = n_codes, n_codes + 1
+        codes[rare] = -1 if infrequent_code is None else infrequent_code
+        missing_code = self.missing_code
+        if any_missing and missing_code is None:
+            missing_code, n_codes = n_codes, n_codes + 1
+        order = _sorted_order(categories)
+        return replace(
+            self,
+            categories=categories[order],
+            codes=codes[order],
+            infrequent_code=infrequent_code,
+            missing_code=missing_code,
+            n_codes=n_codes,
+            counts=counts[order],
+            total=total,
         )
 
     def encode(self, values: pd.Series) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
@@ -108,7 +171,7 @@ class Vocabulary:
         missing : ndarray of shape (n_rows,), bool
             True where the cell is missing.
         """
-        row, uniques = _factorize(values)
+        row, uniques = factorize(values)
         # One more slot at the end: row -1 (missing) reads it.
         code_of = np.full(len(uniques) + 1, UNKNOWN, dtype=np.int32)
         if len(uniques) and len(self.categories):
@@ -116,6 +179,12 @@ class Vocabulary:
             code_of[:-1][found >= 0] = self.codes[found[found >= 0]]
         code_of[-1] = UNKNOWN if self.missing_code is None else self.missing_code
         return code_of.take(row, mode="wrap"), row < 0
+
+    def cells(self, values: pd.Series) -> Cells:
+        """Encode a column whose cells are one value each."""
+        codes, missing = self.encode(values)
+        unknown = (codes == UNKNOWN) & ~missing
+        return Cells(codes, missing, unknown, unknown)
 
     @staticmethod
     def refuse(values: pd.Series, mask: NDArray[np.bool_], what: str) -> None:
@@ -129,6 +198,19 @@ class Vocabulary:
             )
 
 
+def _count(
+    values: pd.Series, weights: NDArray[np.float64]
+) -> tuple[pd.Index, NDArray[np.float64], bool]:
+    """Return the sorted categories of rows of weight, their weights; any missing."""
+    seen = weights > 0
+    row, uniques = factorize(values if seen.all() else values[seen])
+    counts = weighted_counts(row[row >= 0], weights[seen][row >= 0], len(uniques))
+    # An unused level of a category dtype is not a category that was seen.
+    order = _sorted_order(uniques)
+    order = order[counts[order] > 0]
+    return uniques[order], counts[order], bool((row < 0).any())
+
+
 def weighted_counts(
     codes: NDArray[Any], weights: NDArray[np.float64], n_codes: int
 ) -> NDArray[np.float64]:
@@ -136,7 +218,7 @@ def weighted_counts(
     return np.bincount(codes, weights, n_codes).astype(np.float64, copy=False)
 
 
-def _factorize(values: pd.Series) -> tuple[NDArray[Any], pd.Index]:
+def factorize(values: pd.Series) -> tuple[NDArray[Any], pd.Index]:
     """Row -> position in the unique values (-1: missing); hashes each value once."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         levels = values.cat.categories
@@ -160,8 +242,9 @@ def _refuse_nested(name: Hashable, values: Any) -> None:
         if isinstance(value, (dict, list, set, tuple, frozenset, np.ndarray)):
             raise CellTypeError(
                 f"Column {name!r} holds {value!r}, a {type(value).__name__}: each "
-                "argument must be a string or a number, one a cell. Explode, join or "
-                "drop the column."
+                "argument must be a string or a number, one a cell. If cells hold "
+                f"several values, pass multivalued=[{name!r}]; otherwise join or drop "
+                "the column."
             )
 
 

@@ -1,7 +1,7 @@
 """Whole tensors and the iterator that slices batches from them."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -91,6 +91,8 @@ class BatchIterator:
     unknown_probability : float, default=0
         Share of the codes replaced by "unknown", which trains the prior to stand for
         what is not known.
+    masked : dict of int -> Tensor or None, default=None
+        What stands for each code of a column when it is hidden; 0 for other columns.
     """
 
     def __init__(
@@ -100,12 +102,14 @@ class BatchIterator:
         generator: torch.Generator | None = None,
         device: str | None = None,
         unknown_probability: float = 0.0,
+        masked: Mapping[int, Tensor] | None = None,
     ) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
         self.generator = generator
         self.device = device
         self.unknown_probability = unknown_probability
+        self.masked = masked or {}
 
     def __len__(self) -> int:
         return math.ceil(len(self.dataset) / self.batch_size)
@@ -131,4 +135,8 @@ class BatchIterator:
             return rows
         drawn = torch.rand(rows.codes.shape, generator=self.generator)
         keep = drawn.to(rows.codes.device) >= self.unknown_probability
-        return replace(rows, codes=rows.codes * keep)
+        codes = rows.codes * keep
+        for j, instead in self.masked.items():
+            hidden = instead.to(codes.device)[rows.codes[:, j].long()]
+            codes[:, j] = torch.where(keep[:, j], rows.codes[:, j], hidden)
+        return replace(rows, codes=codes)

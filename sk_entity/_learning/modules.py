@@ -64,7 +64,7 @@ class EmbeddingNet(nn.Module):
     ----------
     tables : FoldTables
     decoder : nn.Module
-        Reads ``tables.dims`` coordinates and the numeric inputs.
+        Reads the columns' coordinates and the numeric inputs.
     Shape
     -----
     codes (batch, n_columns), numeric (batch, n_inputs), table (batch,) ->
@@ -90,7 +90,7 @@ class EmbeddingNet(nn.Module):
             Where gradients end: the tables are not part of the graph.
         output : Tensor of shape (batch * n_views, n_outputs)
         """
-        vectors = (deviation + self.tables.prior.detach()).requires_grad_()
+        vectors = (deviation + self.tables.priors().detach()).requires_grad_()
         n_views = vectors.shape[1]
         if n_views > 1:
             numeric = numeric.repeat_interleave(n_views, dim=0)

@@ -69,7 +69,7 @@ class EntityNet(NeuralNet):
         loss = self.get_loss(output, (target, lesson))
         loss.backward()  # type: ignore[no-untyped-call]
         gradient, n_seen = vectors.grad, n_rows
-        module.tables.prior.grad = gradient.sum((0, 1))
+        module.tables.learn_priors(gradient.sum((0, 1)))
         if self.n_folds:
             view = loaded.look_up(self._views(own))
             n_seen = n_rows * self.n_views

@@ -34,20 +34,21 @@ def auto_dim(n_categories: int, rows_per_category: float) -> int:
 
 def embedding_dims(
     rule: str | int | Mapping[str, int] | Callable[[int], int],
-    names: Sequence[str],
+    names: Sequence[Sequence[str]],
     n_categories: Sequence[int],
-    n_rows: float,
+    n_rows: Sequence[float],
 ) -> list[int]:
-    """Resolve ``embedding_dim`` to one dimension a column.
+    """Resolve ``embedding_dim`` to one dimension a table.
 
     Parameters
     ----------
     rule : "auto", int, dict of column -> int, or callable of the category count
-        Columns that a dict leaves out use the automatic rule.
-    names : list of str
+        Tables whose columns a dict leaves out use the automatic rule.
+    names : list of list of str
+        The columns of each table.
     n_categories : list of int
-    n_rows : float
-        Rows, or the sum of their weights.
+    n_rows : list of float
+        Weight of the values behind each table.
 
     Returns
     -------
@@ -56,21 +57,18 @@ def embedding_dims(
     Raises
     ------
     ColumnError
-        If a dict names a column that is not categorical.
+        If a dict names a column that is not categorical, or gives columns that share a
+        table several dimensions.
     ValueError
         If a dimension is not a positive integer.
     """
-    auto = [auto_dim(n, n_rows / max(n, 1)) for n in n_categories]
+    auto = [
+        auto_dim(n, rows / max(n, 1))
+        for n, rows in zip(n_categories, n_rows, strict=True)
+    ]
+    dims: list[Any]
     if isinstance(rule, Mapping):
-        strange = sorted(set(rule) - set(names), key=str)
-        if strange:
-            raise ColumnError(
-                f"embedding_dim names {strange!r}, which are not categorical columns. "
-                f"Those are {list(names)!r}."
-            )
-        dims: list[Any] = [
-            rule.get(name, dim) for name, dim in zip(names, auto, strict=True)
-        ]
+        dims = _dims_by_name(rule, names, auto)
     elif callable(rule):
         dims = [rule(n) for n in n_categories]
     elif rule == "auto":
@@ -81,9 +79,31 @@ def embedding_dims(
         if not isinstance(dim, Integral) or isinstance(dim, bool) or dim < 1:
             raise ValueError(
                 f"embedding_dim must give a positive integer for each column, got "
-                f"{dim!r} for column {name!r}."
+                f"{dim!r} for column {', '.join(name)!r}."
             )
     return [int(dim) for dim in dims]
+
+
+def _dims_by_name(
+    rule: Mapping[str, Any], names: Sequence[Sequence[str]], auto: Sequence[int]
+) -> list[Any]:
+    every = [name for group in names for name in group]
+    strange = sorted(set(rule) - set(every), key=str)
+    if strange:
+        raise ColumnError(
+            f"embedding_dim names {strange!r}, which are not categorical columns. "
+            f"Those are {every!r}."
+        )
+    dims = []
+    for group, dim in zip(names, auto, strict=True):
+        given = {name: rule[name] for name in group if name in rule}
+        if len(set(given.values())) > 1:
+            raise ColumnError(
+                f"embedding_dim gives columns that share a table different "
+                f"dimensions: {given!r}. Give them one."
+            )
+        dims.append(next(iter(given.values()), dim))
+    return dims
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from skorch.callbacks import Callback, EarlyStopping
 
-from sk_entity._categories import weighted_counts
+from sk_entity._categories import Layout
 from sk_entity._learning.batches import BatchIterator, TensorRows
 from sk_entity._learning.heads import HEAD_BATCH, HEAD_BUDGET, FoldHeads, fit_heads
 from sk_entity._learning.isolation import isolated
@@ -59,14 +59,16 @@ class Settings:
     max_epochs: str | int
     batch_size: str | int
     learning_rate: float
-    weight_decay: str | float
     early_stopping: bool
     device: str
     verbose: int
-    optimizer: Any
-    callbacks: Sequence[Any]
     net_params: Mapping[str, Any]
     predict: bool
+
+    def weight_decay(self, n_rows: int) -> float:
+        """Return the L2 penalty of the decoder."""
+        decay = self.net_params.get("optimizer__weight_decay")
+        return auto_weight_decay(n_rows) if decay is None else float(decay)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,9 @@ class Trained:
     Attributes
     ----------
     tables : list of ndarray of shape (n_tables, n_codes, dim), float32
-        One entry a column; the last table of each saw every row.
+        As the layout orders them; the last of each saw every row.
+    counts : list of ndarray of shape (n_codes,), float64
+        Weight of the rows behind each row of each table.
     predictor : Predictor or None
         The heads without torch: one a fold that never saw the fold's rows, then one
         that saw all.
@@ -86,6 +90,7 @@ class Trained:
     """
 
     tables: list[NDArray[np.float32]]
+    counts: list[NDArray[np.float64]]
     predictor: Predictor | None
     net: EntityNet
     history: pd.DataFrame
@@ -94,23 +99,20 @@ class Trained:
 def train(
     rows: Rows,
     *,
-    n_codes: Sequence[int],
-    dims: Sequence[int],
+    layout: Layout,
     n_folds: int,
     n_classes: int | None,
     settings: Settings,
     seed: int,
 ) -> Trained:
-    """Train the tables of all columns together.
+    """Train all tables together.
 
     Parameters
     ----------
     rows : Rows
         Codes, raw numbers, target, weight and fold of the training rows.
-    n_codes : list of int
-        Codes of each column, the unknown one included.
-    dims : list of int
-        Embedding dimension of each column.
+    layout : Layout
+        The tables and the columns that read them.
     n_folds : int
         0: no cross-fitting.
     n_classes : int or None
@@ -128,36 +130,38 @@ def train(
         rows = rows.merged()
         # One row cannot both teach and judge.
         stop_early = settings.early_stopping and len(rows) > 1
-        decay = settings.weight_decay
-        settings = replace(
-            settings,
-            early_stopping=stop_early,
-            weight_decay=auto_weight_decay(len(rows)) if decay == "auto" else decay,
-        )
+        settings = replace(settings, early_stopping=stop_early)
+        decay = settings.weight_decay(len(rows))
         scaler = NumericScaler.fit(rows.numeric, rows.weight)
         center, scale = _center_and_scale(rows, n_classes)
         dataset = _to_tensors(
             rows, scaler, (rows.target - center) / scale, n_classes, settings
         )
+        counts = [
+            layout.count(table, rows.codes, rows.weight)
+            for table in range(len(layout.n_codes))
+        ]
         module = _build_module(
-            rows, dataset.numeric.shape[1], n_codes, dims, n_folds, n_classes,
+            layout, counts, dataset.numeric.shape[1], n_folds, n_classes,
             settings, generator,
         )  # fmt: skip
         del rows  # the tensors hold what training needs
         plan = schedule(
             len(dataset), settings.batch_size, settings.max_epochs, budget=STEP_BUDGET
         )
-        net = _build_net(module, plan, n_folds, n_classes, settings, generator)
+        net = _build_net(module, plan, n_folds, n_classes, decay, settings, generator)
         net.fit(dataset, y=None)
         module = net.module_.eval()
         tables = [t.cpu().numpy().copy() for t in module.tables.tables()]
         predictor = None
         if settings.predict:
-            heads = _fit_heads(module, dataset, n_folds, n_classes, settings, generator)
+            heads = _fit_heads(
+                module, dataset, n_folds, n_classes, decay, settings, generator
+            )
             predictor = _to_predictor(heads, module, scaler, center, scale, n_classes)
         history = _history(net)
         net.trim_for_prediction()
-    return Trained(tables, predictor, net, history)
+    return Trained(tables, counts, predictor, net, history)
 
 
 def _device(device: str) -> str:
@@ -221,32 +225,32 @@ def _room(device: str) -> float:
 
 
 def _build_module(
-    rows: Rows,
+    layout: Layout,
+    counts: Sequence[NDArray[np.float64]],
     n_numeric: int,
-    n_codes: Sequence[int],
-    dims: Sequence[int],
     n_folds: int,
     n_classes: int | None,
     settings: Settings,
     generator: torch.Generator,
 ) -> EmbeddingNet:
-    counts = [
-        torch.as_tensor(weighted_counts(rows.codes[:, j], rows.weight, n)).float()
-        for j, n in enumerate(n_codes)
-    ]
     # Optimizers and callbacks of the user's see whole tables, at any time.
-    may_be_lazy = (
-        settings.optimizer == "adam"
-        and not settings.callbacks
-        and not any(name.startswith(_WATCHERS) for name in settings.net_params)
+    may_be_lazy = not any(
+        name.startswith(_WATCHERS) and name != "optimizer__weight_decay"
+        for name in settings.net_params
     )
     lazy = [
         may_be_lazy and n * dim * (n_folds + 1) > _LAZY_SIZE
-        for n, dim in zip(n_codes, dims, strict=True)
+        for n, dim in zip(layout.n_codes, layout.dims, strict=True)
     ]
-    tables = FoldTables(n_codes, dims, n_folds + 1, counts, generator, lazy)
+    tables = FoldTables(
+        layout,
+        n_folds + 1,
+        [torch.as_tensor(count).float() for count in counts],
+        generator,
+        lazy,
+    )
     decoder = Decoder(
-        sum(dims) + n_numeric,
+        sum(layout.column_dims) + n_numeric,
         settings.hidden_units,
         _n_outputs(n_classes),
         settings.dropout,
@@ -260,6 +264,7 @@ def _build_net(
     plan: Schedule,
     n_folds: int,
     n_classes: int | None,
+    weight_decay: float,
     settings: Settings,
     generator: torch.Generator,
 ) -> EntityNet:
@@ -271,9 +276,9 @@ def _build_net(
     }
     arguments: dict[str, Any] = {
         "criterion": _criterion(n_classes),
-        **_optimizer(settings.optimizer),
+        "optimizer": LazyAdam,
         "lr": rate * _DECODER_RATE,
-        "optimizer__weight_decay": settings.weight_decay,
+        "optimizer__weight_decay": weight_decay,
         "optimizer__param_groups": [("tables.deviation.*", tables)],
         "max_epochs": plan.epochs,
         "batch_size": plan.batch_size,
@@ -281,6 +286,7 @@ def _build_net(
         "iterator_train__generator": generator,
         "iterator_train__device": _device(settings.device),
         "iterator_train__unknown_probability": settings.embedding_dropout,
+        "iterator_train__masked": _masked(module.tables.layout),
         "iterator_valid": BatchIterator,
         "iterator_valid__device": _device(settings.device),
         "train_split": None,
@@ -294,13 +300,20 @@ def _build_net(
     }
     if settings.early_stopping:
         arguments["train_split"] = HoldOut(0.1, n_folds > 0, generator)
-    return EntityNet(module, **(arguments | dict(settings.net_params)))
+    given = dict(settings.net_params)
+    given.pop("callbacks", None)  # they join those above
+    if "optimizer" not in given:
+        arguments["optimizer__fused"] = True
+    return EntityNet(module, **(arguments | given))
 
 
-def _optimizer(optimizer: Any) -> dict[str, Any]:
-    if optimizer == "adam":
-        return {"optimizer": LazyAdam, "optimizer__fused": True}
-    return {"optimizer": optimizer}
+def _masked(layout: Layout) -> dict[int, torch.Tensor]:
+    """Return what stands for hidden cells, of columns where that is not code 0."""
+    return {
+        j: torch.as_tensor(bags.masked)
+        for j, bags in enumerate(layout.bags)
+        if bags is not None and bags.masked.any()
+    }
 
 
 def _n_outputs(n_classes: int | None) -> int:
@@ -326,7 +339,7 @@ def _callbacks(plan: Schedule, settings: Settings) -> list[Any]:
         callbacks.append(("early_stopping", stopping))
     if settings.verbose:
         callbacks.append(("progress", TrainingBar()))
-    for callback in settings.callbacks:
+    for callback in settings.net_params.get("callbacks") or ():
         if isinstance(callback, type) and issubclass(callback, Callback):
             callback = callback()
         callbacks.append(callback)
@@ -342,6 +355,7 @@ def _fit_heads(
     dataset: TensorRows,
     n_folds: int,
     n_classes: int | None,
+    weight_decay: float,
     settings: Settings,
     generator: torch.Generator,
 ) -> FoldHeads:
@@ -365,7 +379,7 @@ def _fit_heads(
         _n_outputs(n_classes),
         hidden_units=settings.hidden_units,
         learning_rate=settings.learning_rate,
-        weight_decay=float(settings.weight_decay),
+        weight_decay=weight_decay,
         generator=generator,
     )
 

@@ -84,8 +84,7 @@ def test_features_of_a_fold_depend_on_no_target_of_the_fold(monkeypatch):
             crosses=[("entity_0", "entity_1")],
             add_statistics=True,
             add_prediction=False,
-            weight_decay=0.0,
-            callbacks=[Freeze()],
+            net_params={"optimizer__weight_decay": 0.0, "callbacks": [Freeze()]},
             random_state=0,
         )
         return encoder.fit_transform(data.X, y)

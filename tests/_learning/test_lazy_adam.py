@@ -105,5 +105,7 @@ def test_an_encoder_learns_the_same_with_lazy_tables(monkeypatch, early_stopping
     losses = [name for name in history if name.endswith("_loss")]
     np.testing.assert_allclose(lazy_history[losses], history[losses], rtol=1e-4)
     # A callback of the user's sees whole tables.
-    watched = EntityEmbeddingEncoder(max_epochs=1, callbacks=[Callback()])
+    watched = EntityEmbeddingEncoder(
+        max_epochs=1, net_params={"callbacks": [Callback()]}
+    )
     assert not watched.fit(data.X, data.y).net_.module_.tables.is_lazy(0)

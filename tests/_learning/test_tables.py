@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from sk_entity._categories import Layout
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity._learning.tables import FoldTables
 
@@ -12,7 +13,9 @@ N_CODES, DIMS, N_TABLES = (4, 9, 6), (2, 3, 2), 3
 
 def make_tables(lazy=None):
     counts = [torch.arange(n, dtype=torch.float32) + 1 for n in N_CODES]
-    tables = FoldTables(N_CODES, DIMS, N_TABLES, counts, torch.Generator(), lazy)
+    tables = FoldTables(
+        Layout.plain(N_CODES, DIMS), N_TABLES, counts, torch.Generator(), lazy
+    )
     generator = torch.Generator().manual_seed(1)
     torch.nn.init.normal_(tables.prior, generator=generator)
     for deviation in tables.deviation:
@@ -33,7 +36,7 @@ def test_look_up_equals_a_slow_reference(lazy):
     vectors = tables(codes, torch.as_tensor(table))
     loaded = tables.load(codes, LazyAdam(tables.parameters()))
     view = loaded.look_up(torch.as_tensor(table, dtype=torch.int32)[:, None])
-    torch.testing.assert_close(view.deviation[:, 0] + tables.prior, vectors)
+    torch.testing.assert_close(view.deviation[:, 0] + tables.priors(), vectors)
     matrices = [matrix.numpy() for matrix in tables.tables()]
     for i, k in enumerate(table):
         expected = [matrices[j][k, codes[i, j]] for j in tables.order]
@@ -84,7 +87,7 @@ def test_learning_adds_up_losses_and_penalties(lazy):
 def _deviations(tables):
     """Views of each column's deviations, (n_codes, n_tables, dim)."""
     found = [None] * 3
-    for deviation, columns in zip(tables.deviation, tables.groups, strict=True):
+    for deviation, columns in zip(tables.deviation, tables.blocks, strict=True):
         start, flat = 0, deviation.detach().view(-1)
         for j in columns:
             size = N_CODES[j] * N_TABLES * DIMS[j]
@@ -96,7 +99,7 @@ def _deviations(tables):
 
 def _gradients(tables, optimizer):
     """Gradients of each column's deviations, wherever the step is to find them."""
-    found = make_tables([any([j] == g for g in tables.groups[1:]) for j in range(3)])
+    found = make_tables([any([j] == g for g in tables.blocks[1:]) for j in range(3)])
     for i, deviation in enumerate(tables.deviation):
         target = found.deviation[i].data.zero_()
         if tables.is_lazy(i):
