@@ -6,6 +6,7 @@ vectors are a table (`_table`), and the table is looked up here.
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,8 +28,11 @@ from sk_entity._categories import (
 )
 from sk_entity._extras import Extras, learn_extras
 from sk_entity._lookup import look_up, write_features
+from sk_entity._pretrained import Pretrained, read_vectors, table_vectors
 from sk_entity._statistics import Evidence, target_columns
+from sk_entity._streaming import SAMPLE_ROWS, StreamReader
 from sk_entity._table import EmbeddingTable, coordinate_names
+from sk_entity._updating import blended, padded, priors_only
 from sk_entity._validation import (
     Interval,
     OutputContainer,
@@ -46,7 +50,8 @@ from sk_entity.exceptions import ColumnError, NoCategoricalColumnsWarning
 
 if TYPE_CHECKING:
     from sk_entity._learning.rows import Rows
-    from sk_entity._learning.trainer import Trained
+    from sk_entity._learning.start import Scaling, Start
+    from sk_entity._learning.trainer import Settings, Trained
 
 
 class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
@@ -116,6 +121,11 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Columns of strings whose vectors are half their own and half the mean of those
         of their words and character n-grams, so that unseen strings get the vector
         of their pieces.
+    pretrained : dict of str to vectors or None, default=None
+        Vectors from which columns' tables start, by category value: an
+        :class:`EmbeddingTable`, a DataFrame with the values as its index, a dict, the
+        path of a CSV or Parquet file, or one of these in :class:`Pretrained`, to freeze
+        it. They must not have been learned from the targets of the rows of fit.
     embedding_dim : "auto", int, dict or callable, default="auto"
         Coordinates of each column: the fourth root of its number of categories, less
         where categories have few rows, at most 8 (``"auto"``); one int for all; a dict
@@ -169,6 +179,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Where to train: a torch device, or ``"auto"`` for a GPU if there is one.
     verbose : int, default=0
         1 shows a progress bar.
+    warm_start : bool, default=False
+        Whether :meth:`fit` keeps the decoder of the last fit, so that vectors stay in
+        the same space, its categories and its output columns. Training rows still get
+        out-of-fold vectors.
     cv : int, splitter, iterable or None, default=5
         Folds of the cross-fitting: stratified for classification, and shuffled. A
         splitter's validation folds must cover every row once. ``None`` turns
@@ -229,6 +243,17 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     EmbeddingTable('city', 3 categories, dim 2)
     """
 
+    # What fit sets beside the attributes of the docstring.
+    _coder: FrameCoder
+    _vectors: list[NDArray[np.float32]]
+    _counts: list[NDArray[np.float64]]
+    _extras: Extras
+    _scaling: "Scaling"
+    _weight: float
+    target_type_: str
+    classes_: NDArray[Any] | None
+    net_: Any
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "categorical_features": [str, "array-like", callable],
         "remainder": [StrOptions({"passthrough", "drop"})],
@@ -244,6 +269,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         "multivalued": [Mapping, list, tuple, None],
         "hash_buckets": [Interval(Integral, 1, None, closed="left"), Mapping, None],
         "subwords": [list, tuple, None],
+        "pretrained": [Mapping, None],
         "embedding_dim": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
@@ -271,6 +297,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         "net_params": [dict, None],
         "device": [str],
         "verbose": ["verbose"],
+        "warm_start": ["boolean"],
         "cv": ["cv_object", None],
         "random_state": ["random_state"],
     }
@@ -291,6 +318,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         multivalued: Mapping[str, str | None] | Sequence[str] | None = None,
         hash_buckets: int | Mapping[str, int] | None = None,
         subwords: Sequence[str] | None = None,
+        pretrained: Mapping[str, Any] | None = None,
         embedding_dim: str | int | Mapping[str, int] | Callable[[int], int] = "auto",
         crosses: str | Sequence[tuple[Any, Any]] | None = "auto",
         add_statistics: bool = False,
@@ -307,6 +335,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         net_params: dict[str, Any] | None = None,
         device: str = "auto",
         verbose: int = 0,
+        warm_start: bool = False,
         cv: Any = 5,
         random_state: Any = None,
     ) -> None:
@@ -320,6 +349,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         self.multivalued = multivalued
         self.hash_buckets = hash_buckets
         self.subwords = subwords
+        self.pretrained = pretrained
         self.embedding_dim = embedding_dim
         self.crosses = crosses
         self.add_statistics = add_statistics
@@ -336,6 +366,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         self.net_params = net_params
         self.device = device
         self.verbose = verbose
+        self.warm_start = warm_start
         self.cv = cv
         self.random_state = random_state
 
@@ -378,8 +409,198 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         ValueError
             If a parameter, y or sample_weight is invalid.
         """
-        self._fit(X, y, sample_weight, groups)
+        self._fit(X, y, sample_weight, groups, kept=self._kept_by_fit())
         return self
+
+    def _kept_by_fit(self) -> str:
+        """Return what `fit` keeps of an earlier fit."""
+        fitted = self.warm_start and getattr(self, "net_", None) is not None
+        return "space" if fitted else "nothing"
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> "EntityEmbeddingEncoder":
+        """Learn from further rows, and keep what earlier ones taught.
+
+        New categories are added. Those that the new rows do not hold keep their
+        vectors; the others move by the share of the new rows in all their rows, as
+        running means do. The decoder moves as slowly, so that vectors stay in their
+        space, and a model trained on them before keeps working. Output columns do not
+        change.
+
+        Parameters
+        ----------
+        X : frame or array-like of shape (n_rows, n_columns)
+            Rows that no earlier call has seen: seen ones would teach the decoder what
+            their own targets made of their vectors.
+        y : array-like of shape (n_rows,)
+            As for :meth:`fit`.
+        classes : array-like of shape (n_classes,) or None, default=None
+            All class labels, for the first call, if its rows do not hold them all.
+        sample_weight : array-like of shape (n_rows,) or None, default=None
+            How many rows each row stands for.
+        groups : array-like of shape (n_rows,) or None, default=None
+            Rows of one group stay in one fold.
+
+        Returns
+        -------
+        self : EntityEmbeddingEncoder
+            The fitted encoder.
+
+        Raises
+        ------
+        ValueError
+            If y holds a class that the first call did not know, and as :meth:`fit`.
+        """
+        kept = "nothing" if getattr(self, "net_", None) is None else "vectors"
+        self._fit(X, y, sample_weight, groups, classes=classes, kept=kept)
+        return self
+
+    def fit_stream(
+        self,
+        source: Any,
+        target: str,
+        *,
+        sample_weight: str | None = None,
+        groups: str | None = None,
+    ) -> "EntityEmbeddingEncoder":
+        """Learn from frames that do not fit into memory together.
+
+        The source is read once. Rows are encoded, kept in a temporary file and
+        shuffled from there: within half a million rows of randomly drawn blocks at a
+        time. What is learned is what :meth:`fit` learns, up to chance: folds and
+        batches are drawn otherwise, equal rows are not merged, and crosses are chosen,
+        and numbers scaled, by at most 500,000 rows.
+
+        Parameters
+        ----------
+        source : str, Path, pyarrow Dataset, iterable of frames, or callable
+            A Parquet file or a folder of them; or frames, all with the same columns,
+            the target among them; or a callable that returns them.
+        target : str
+            The column of the target.
+        sample_weight, groups : str or None, default=None
+            Columns of weights and of groups; they are no inputs.
+
+        Returns
+        -------
+        self : EntityEmbeddingEncoder
+            The fitted encoder.
+
+        Raises
+        ------
+        ColumnError
+            If a batch lacks a column.
+        ValueError
+            If a parameter cannot be used with a stream: ``multivalued``, ``subwords``,
+            ``pretrained``, ``early_stopping``, ``warm_start``, or a ``cv`` that is
+            neither an int nor None.
+        """
+        from sk_entity._learning.trainer import train_spooled
+
+        self._validate_params()
+        self._check_hidden_units()
+        self._check_streaming()
+        seed, n_folds = fresh_seed(self.random_state), self.cv or 0
+        reader = StreamReader(target, sample_weight, groups, n_folds, seed)
+        with reader:
+            self._read(source, reader, seed)
+            coder = self._coder
+            codes = Codes(np.empty((0, 0), np.int32), (None,) * len(coder.table_of))
+            layout = self._layout(coder, codes, True)
+            trained = train_spooled(
+                reader.spool,
+                [part.vocabulary.code_counts for part in coder.coders],
+                layout=layout,
+                n_folds=n_folds,
+                n_classes=self._n_classes,
+                settings=self._settings(n_folds),
+                seed=seed,
+            )
+            extras = self._stream_extras(reader.spool, layout, n_folds, trained)
+        self._keep(coder, trained, extras, "nothing", reader.weight)
+        return self
+
+    def _check_streaming(self) -> None:
+        wrong = [
+            name
+            for name in (
+                "multivalued",
+                "subwords",
+                "pretrained",
+                "early_stopping",
+                "warm_start",
+            )
+            if getattr(self, name)
+        ]
+        if self.cv is not None and not isinstance(self.cv, Integral):
+            wrong.append("cv")
+        if wrong:
+            raise ValueError(
+                f"fit_stream cannot be used with {', '.join(wrong)} as given: rows "
+                "come one batch at a time. Set them to their defaults (cv to an int or "
+                "None), or use fit."
+            )
+
+    def _read(self, source: Any, reader: "StreamReader", seed: int) -> None:
+        """Encode all batches into the reader's spool; set the coder and the target."""
+        coder: FrameCoder | None = None
+        for X, weights in reader.batches(source):
+            frame = check_frame(self, X, reset=coder is None)
+            weight = check_weights(weights, frame)
+            if coder is None:
+                coder = self._build_coder(frame, weight, seed)
+                selection = coder.selection
+                if not selection.categorical:
+                    raise ColumnError(
+                        "fit_stream found no categorical column by categorical_features"
+                        f"={self.categorical_features!r}: there is nothing to learn."
+                    )
+                reader.open(len(selection.categorical), len(selection.numeric))
+            else:
+                coder = coder.extend(frame, weight)
+            codes = coder.encode(frame).known().numbers
+            reader.write(codes, self._numeric(frame, coder), weight)
+        if coder is None:
+            raise ValueError("fit_stream got no rows: the source is empty.")
+        self._coder, numbers = coder.numbered(**self._limits)
+        self.target_type_, self.classes_ = reader.finish(numbers)
+
+    def _stream_extras(
+        self, spool: Any, layout: Layout, n_folds: int, trained: "Trained"
+    ) -> Extras:
+        """Choose crosses by a sample, then learn all statistics from all rows."""
+        from sk_entity._learning.rows import Rows
+
+        def evidence_of(block: Any, folds: int) -> tuple[Rows, Evidence]:
+            rows = Rows.of(block)
+            codes = Codes(rows.codes, (None,) * rows.codes.shape[1])
+            return rows, self._evidence(self._coder, rows, codes, layout, folds)
+
+        rows, evidence = evidence_of(spool.sample(SAMPLE_ROWS), n_folds)
+        chosen = self._learn_extras(
+            rows, evidence, trained, self._cross_positions(self._coder)
+        )
+        extras: Extras | None = None
+        for block in spool.blocks(SAMPLE_ROWS):
+            _, evidence = evidence_of(block, 0)
+            part = learn_extras(
+                replace(evidence, fold=np.zeros_like(evidence.fold)),
+                predict=None,
+                predictor=chosen.predictor,
+                crosses=[(a, b) for a, b in (c.columns for c in chosen.crosses)],
+                add_statistics=self.add_statistics,
+                add_support=self.add_support,
+            )
+            extras = part if extras is None else extras.merged(part)
+        assert extras is not None
+        return extras
 
     def fit_transform(
         self,
@@ -414,7 +635,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             The columns that :meth:`get_feature_names_out` names.
         """
         # The rows of fold k read table k, which never saw their targets.
-        return self._features(*self._fit(X, y, sample_weight, groups))
+        return self._features(
+            *self._fit(X, y, sample_weight, groups, kept=self._kept_by_fit())
+        )
 
     def transform(self, X: Any) -> Any:
         """Return the features of new rows.
@@ -446,48 +669,162 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         return self._features(frame, codes, -1, vectors, self._extras)
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, groups: Any
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        groups: Any,
+        *,
+        classes: Any = None,
+        kept: str = "nothing",
     ) -> tuple[
         pd.DataFrame, Codes, NDArray[np.int32], list[NDArray[np.float32]], Extras
     ]:
-        """Fit; return the frame, its codes and folds, and tables and extras by fold."""
+        """Fit; return the frame, its codes and folds, and tables and extras by fold.
+
+        ``kept`` of an earlier fit: "nothing"; "space", the decoder and what makes
+        vectors mean what they meant; or "vectors", all of it.
+        """
         # Here, not at the top: ``import sk_entity`` and ``transform`` need no torch.
         from sk_entity._learning.rows import Rows
+        from sk_entity._learning.trainer import train
 
         self._validate_params()
         self._check_hidden_units()
-        frame = check_frame(self, X, reset=True)
-        target = check_target(y, len(frame))
+        fresh = kept == "nothing"
+        frame = check_frame(self, X, reset=fresh)
+        target = check_target(
+            y,
+            len(frame),
+            kind=None if fresh else self.target_type_,
+            classes=classes if fresh else self.classes_,
+        )
         weight = check_weights(sample_weight, frame)
         seed = fresh_seed(self.random_state)
         fold, n_folds = check_folds(self.cv, target, groups=groups, seed=seed)
         self.target_type_, self.classes_ = target.kind, target.classes
-        self._coder = self._build_coder(frame, weight, seed)
-        codes = self._coder.encode(frame)
+        if fresh:
+            coder = self._build_coder(frame, weight, seed, **self._limits)
+        else:
+            coder = self._coder.extend(frame, weight, **self._limits)
+        codes = coder.encode(frame)
         rows = Rows(
             codes.known().numbers,
-            self._numeric(frame),
+            self._numeric(frame, coder),
             target.values,
             weight,
             fold,
         )
-        if self._coder.coders:
-            layout = self._layout(codes)
-            trained = self._train(rows, layout, n_folds, seed)
-            evidence = self._evidence(rows, codes, layout, n_folds)
-            extras = self._learn_extras(rows, evidence, trained)
-            tables, counts = trained.tables, trained.counts
-            self.net_: Any = trained.net
-            self.history_ = trained.history
-        else:
+        if not coder.coders:
             self._warn_no_categories(input_names(self))
-            tables, counts, extras = [], [], Extras([], [], None)
-            self.net_, self.history_ = None, pd.DataFrame()
-        self._store(tables, counts, extras)
-        return frame, codes, fold, tables, extras
+            self._coder, self.net_, self.history_ = coder, None, pd.DataFrame()
+            self._store([], [], Extras([], [], None))
+            return frame, codes, fold, [], self._extras
+        layout = self._layout(coder, codes, fresh)
+        start = self._start(coder, layout, kept, float(weight.sum()))
+        trained = train(
+            rows,
+            layout=layout,
+            n_folds=n_folds,
+            n_classes=self._n_classes,
+            settings=self._settings(n_folds),
+            start=start,
+            seed=seed,
+        )
+        evidence = self._evidence(coder, rows, codes, layout, n_folds)
+        extras = self._learn_extras(
+            rows, evidence, trained, self._cross_positions(coder) if fresh else None
+        )
+        self._keep(coder, trained, extras, kept, float(weight.sum()))
+        return frame, codes, fold, trained.tables, extras
+
+    def _keep(
+        self,
+        coder: FrameCoder,
+        trained: "Trained",
+        extras: Extras,
+        kept: str,
+        weight: float,
+    ) -> None:
+        """Store what was learned, joined with what was kept."""
+        vectors, counts = [table[-1] for table in trained.tables], trained.counts
+        final, history = extras.final(), trained.history
+        if kept != "nothing":
+            vectors, counts = blended(
+                self._vectors,
+                self._counts,
+                vectors,
+                counts,
+                same_rows=kept == "space",
+            )
+        if kept == "vectors":
+            final = self._extras.merged(final)
+            weight += self._weight
+            history = pd.concat([self.history_, history], ignore_index=True)
+        self._coder, self._scaling, self._weight = coder, trained.scaling, weight
+        self.net_, self.history_ = trained.net, history
+        self._store(vectors, counts, final)
+
+    def _start(
+        self, coder: FrameCoder, layout: Layout, kept: str, weight: float
+    ) -> "Start":
+        """Return what training starts from: given vectors, or an earlier fit."""
+        from sk_entity._learning.start import Earlier, Start
+
+        given = self._pretrained(coder)
+        frozen = frozenset(t for t, (_, source) in given.items() if source.freeze)
+        if kept == "nothing":
+            vectors = {
+                t: table_vectors(
+                    name, source.vectors, coder.coders[t].vocabulary, layout.n_codes[t]
+                )
+                for t, (name, source) in given.items()
+            }
+            return Start(vectors, frozen)
+        rows = padded if kept == "vectors" else priors_only
+        vectors = {
+            t: (padded if t in frozen else rows)(old, layout.n_codes[t])
+            for t, old in enumerate(self._vectors)
+        }
+        earlier = Earlier(
+            decoder=self.net_.module_.decoder.state_dict(),
+            scaling=self._scaling,
+            predictor=self._extras.predictor,
+            pace=weight / (self._weight + weight),
+        )
+        return Start(vectors, frozen, earlier)
+
+    def _pretrained(self, coder: FrameCoder) -> dict[int, tuple[str, Pretrained]]:
+        """Return the column and source of the tables that start from given vectors."""
+        names, found = self._names(coder), dict[int, tuple[str, Pretrained]]()
+        for name, source in (self.pretrained or {}).items():
+            if str(name) not in names:
+                raise ColumnError(
+                    f"pretrained names {name!r}, which is not a categorical column. "
+                    f"Those are {names!r}."
+                )
+            if not isinstance(source, Pretrained):
+                source = Pretrained(source)
+            t = coder.table_of[names.index(str(name))]
+            if t in found:
+                raise ColumnError(
+                    f"pretrained names {found[t][0]!r} and {name!r}, which share a "
+                    "table: give vectors for one of them."
+                )
+            if coder.coders[t].subwords or coder.coders[t].plan.hash_buckets:
+                raise ColumnError(
+                    f"pretrained names {name!r}, a column with subwords or "
+                    "hash_buckets: vectors can be given for columns of whole values."
+                )
+            found[t] = str(name), source
+        return found
 
     def _build_coder(
-        self, frame: pd.DataFrame, weight: NDArray[np.float64], seed: int
+        self,
+        frame: pd.DataFrame,
+        weight: NDArray[np.float64],
+        seed: int,
+        **limits: Any,
     ) -> FrameCoder:
         multivalued = multivalued_columns(self.multivalued)
         selection = select_columns(frame, self.categorical_features, multivalued)
@@ -506,41 +843,63 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             plans,
             handle_unknown=self.handle_unknown,
             handle_missing=self.handle_missing,
-            min_frequency=self.min_frequency,
-            max_categories=self.max_categories,
             seed=seed,
+            **limits,
         )
 
     @property
-    def _categorical(self) -> list[str]:
+    def _limits(self) -> dict[str, Any]:
+        return {
+            "min_frequency": self.min_frequency,
+            "max_categories": self.max_categories,
+        }
+
+    def _names(self, coder: FrameCoder) -> list[str]:
         """Names of the categorical columns."""
         names = input_names(self)
-        return [names[i] for i in self._coder.selection.categorical]
+        return [names[i] for i in coder.selection.categorical]
 
-    def _layout(self, codes: Codes) -> Layout:
+    def _layout(self, coder: FrameCoder, codes: Codes, fresh: bool) -> Layout:
+        n_codes = [part.n_codes for part in coder.coders]
+        dims = self._dims(coder) if fresh else [v.shape[1] for v in self._vectors]
+        return Layout(n_codes, dims, coder.table_of, list(codes.bags))
+
+    def _dims(self, coder: FrameCoder) -> list[int]:
+        """Return the embedding dimension of each table."""
         from sk_entity._learning.sizes import embedding_dims
 
-        names, coders = self._categorical, self._coder.coders
+        names = self._names(coder)
         dims = embedding_dims(
             self.embedding_dim,
-            [[names[j] for j in coder.plan.columns] for coder in coders],
+            [[names[j] for j in part.plan.columns] for part in coder.coders],
             # The unknown code is no category.
-            [coder.vocabulary.n_codes - 1 for coder in coders],
-            [coder.vocabulary.total for coder in coders],
+            [part.vocabulary.n_codes - 1 for part in coder.coders],
+            [part.vocabulary.total for part in coder.coders],
         )
-        n_codes = [coder.n_codes for coder in coders]
-        return Layout(n_codes, dims, self._coder.table_of, list(codes.bags))
+        rule = self.embedding_dim
+        for t, (name, source) in self._pretrained(coder).items():
+            given = read_vectors(name, source.vectors)[0].shape[1]
+            asked = dims[t] if isinstance(rule, Integral) else given
+            if isinstance(rule, Mapping) and name in rule:
+                asked = rule[name]
+            if asked != given:
+                raise ColumnError(
+                    f"pretrained for column {name!r} has vectors of {given} "
+                    f"coordinates, but embedding_dim asks for {asked}: leave the "
+                    "column out of embedding_dim, or give vectors of that length."
+                )
+            dims[t] = given
+        return dims
 
     def _store(
         self,
-        tables: list[NDArray[np.float32]],
+        vectors: list[NDArray[np.float32]],
         counts: list[NDArray[np.float64]],
         extras: Extras,
     ) -> None:
-        """Keep what `transform` needs, and what users look at."""
-        names = self._categorical
-        self._vectors = [table[-1] for table in tables]
-        self._extras = extras.final()
+        """Set what `transform` needs, and what users look at."""
+        names = self._names(self._coder)
+        self._vectors, self._counts, self._extras = vectors, counts, extras
         self.embeddings_ = {
             name: EmbeddingTable(
                 name,
@@ -556,56 +915,59 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         ]
         self.feature_groups_ = self._feature_groups(input_names(self))
 
-    def _train(
-        self, rows: "Rows", layout: Layout, n_folds: int, seed: int
-    ) -> "Trained":
-        from sk_entity._learning.trainer import Settings, train
+    def _settings(self, n_folds: int) -> "Settings":
+        from sk_entity._learning.trainer import Settings
 
-        return train(
-            rows,
-            layout=layout,
-            n_folds=n_folds,
-            n_classes=None if self.classes_ is None else len(self.classes_),
-            settings=Settings(
-                hidden_units=tuple(self.hidden_units),
-                dropout=self.dropout,
-                embedding_dropout=self.embedding_dropout,
-                shrinkage=self.shrinkage,
-                max_epochs=self.max_epochs,
-                batch_size=self.batch_size,
-                learning_rate=self.learning_rate,
-                early_stopping=self.early_stopping,
-                net_params=self.net_params or {},
-                device=self.device,
-                verbose=self.verbose,
-                predict=self._adds_prediction(n_folds)
-                or self._chooses_crosses(n_folds),
-            ),
-            seed=seed,
+        return Settings(
+            hidden_units=tuple(self.hidden_units),
+            dropout=self.dropout,
+            embedding_dropout=self.embedding_dropout,
+            shrinkage=self.shrinkage,
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            early_stopping=self.early_stopping,
+            net_params=self.net_params or {},
+            device=self.device,
+            verbose=self.verbose,
+            predict=self._adds_prediction(n_folds) or self._chooses_crosses(n_folds),
         )
 
+    @property
+    def _n_classes(self) -> int | None:
+        return None if self.classes_ is None else len(self.classes_)
+
     def _evidence(
-        self, rows: "Rows", codes: Codes, layout: Layout, n_folds: int
+        self,
+        coder: FrameCoder,
+        rows: "Rows",
+        codes: Codes,
+        layout: Layout,
+        n_folds: int,
     ) -> Evidence:
-        n_classes = None if self.classes_ is None else len(self.classes_)
-        coders = [self._coder.coders[t] for t in layout.table_of]
+        coders = [coder.coders[t] for t in layout.table_of]
         return Evidence(
             layout=layout,
             numbers=rows.codes,
             codes=codes.known().whole(),
             n_codes=[
-                1 if coder.plan.multivalued else coder.vocabulary.n_codes
-                for coder in coders
+                1 if part.plan.multivalued else part.vocabulary.n_codes
+                for part in coders
             ],
-            target=target_columns(rows.target, n_classes),
+            target=target_columns(rows.target, self._n_classes),
             weight=rows.weight,
             fold=rows.fold,
             n_folds=n_folds,
         )
 
     def _learn_extras(
-        self, rows: "Rows", evidence: Evidence, trained: "Trained"
+        self,
+        rows: "Rows",
+        evidence: Evidence,
+        trained: "Trained",
+        crosses: list[tuple[int, int]] | None,
     ) -> Extras:
+        """Learn what stands beside the vectors; with the earlier crosses for None."""
         predictor, layout = trained.predictor, evidence.layout
 
         def predict(index: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -616,11 +978,14 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             return predictor.predict(vectors, rows.numeric[index], fold)
 
         n_folds = evidence.n_folds
+        choose = crosses is not None and self._chooses_crosses(n_folds)
+        if crosses is None:
+            crosses = [(a, b) for a, b in (c.columns for c in self._extras.crosses)]
         return learn_extras(
             evidence,
-            predict=predict if self._chooses_crosses(n_folds) else None,
+            predict=predict if choose else None,
             predictor=predictor if self._adds_prediction(n_folds) else None,
-            crosses=self._cross_positions(),
+            crosses=crosses,
             add_statistics=self.add_statistics,
             add_support=self.add_support,
         )
@@ -634,11 +999,11 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         # Without folds there is no evidence to choose by.
         return isinstance(self.crosses, str) and n_folds > 0
 
-    def _cross_positions(self) -> list[tuple[int, int]]:
+    def _cross_positions(self, coder: FrameCoder) -> list[tuple[int, int]]:
         """Return the pairs that ``crosses`` names, as positions."""
         if self.crosses is None or isinstance(self.crosses, str):
             return []
-        pairs, names = [], self._categorical
+        pairs, names = [], self._names(coder)
         for pair in self.crosses:
             known = not isinstance(pair, str) and set(map(str, pair)) <= set(names)
             if not known or len(pair) != 2 or len(set(pair)) != 2:
@@ -664,10 +1029,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
                     f"{self.hidden_units!r}."
                 )
 
-    def _numeric(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+    def _numeric(self, frame: pd.DataFrame, coder: FrameCoder) -> NDArray[np.float64]:
         """Return the numeric columns as floats, NaN where missing; refuse infinity."""
         names = input_names(self)
-        columns = self._coder.selection.numeric
+        columns = coder.selection.numeric
         numeric = np.empty((len(frame), len(columns)))
         for j, i in enumerate(columns):
             numeric[:, j] = exact_floats(names[i], frame.iloc[:, i])
@@ -684,7 +1049,11 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         """Look everything up, each row in its fold's tables, as ``set_output`` says."""
         kept = self._coder.selection.numeric if self.remainder == "passthrough" else ()
         needs_numbers = extras.predictor is not None
-        numeric = self._numeric(frame) if needs_numbers else np.empty((len(frame), 0))
+        numeric = (
+            self._numeric(frame, self._coder)
+            if needs_numbers
+            else np.empty((len(frame), 0))
+        )
         output = OutputContainer(self, frame, kept)
         write_features(
             output.learned, codes, fold, tables, self._coder.table_of, extras, numeric

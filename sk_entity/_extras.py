@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sk_entity._crosses import choose_crosses, sample_rows
 from sk_entity._prediction import Predictor
-from sk_entity._statistics import Evidence, TargetStatistic, table_statistics
+from sk_entity._statistics import Evidence, TableStatistics, TargetStatistic
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,23 +21,32 @@ class Extras:
 
     Attributes
     ----------
-    singles : list of ndarray of shape (n_tables, n_codes, n_values), float32
-        What stands beside the vectors of each embedding table, if statistics or
-        support are asked for.
+    singles : list of TableStatistics
+        One for each embedding table, if statistics or support are asked for.
     crosses : list of TargetStatistic
     predictor : Predictor or None
     """
 
-    singles: list[NDArray[np.float32]]
+    singles: list[TableStatistics]
     crosses: list[TargetStatistic]
     predictor: Predictor | None
 
     def final(self) -> "Extras":
         """Return what new rows need: the tables that saw all rows."""
         return Extras(
-            singles=[values[-1:] for values in self.singles],
+            singles=[single.final() for single in self.singles],
             crosses=[statistic.final() for statistic in self.crosses],
             predictor=self.predictor and self.predictor.final(),
+        )
+
+    def merged(self, other: "Extras") -> "Extras":
+        """Return the extras of the rows of both, with the other's predictor."""
+        singles = zip(self.singles, other.singles, strict=True)
+        crosses = zip(self.crosses, other.crosses, strict=True)
+        return Extras(
+            singles=[old.merged(new) for old, new in singles],
+            crosses=[old.merged(new) for old, new in crosses],
+            predictor=other.predictor and other.predictor.final(),
         )
 
     def of_rows(
@@ -88,7 +97,7 @@ def learn_extras(
     singles = []
     if add_statistics or add_support:
         singles = [
-            table_statistics(
+            TableStatistics.fit(
                 table, evidence, statistic=add_statistics, support=add_support
             )
             for table in range(len(evidence.layout.n_codes))

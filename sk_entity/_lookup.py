@@ -43,7 +43,8 @@ def write_features(
     if not tables:
         return
     of_cells = by_column(tables, table_of, codes.bags)
-    singles = by_column(extras.singles, table_of, codes.bags) if extras.singles else []
+    beside = [single.values for single in extras.singles]
+    singles = by_column(beside, table_of, codes.bags) if beside else []
     whole = codes.whole()
     for start in range(0, len(codes), _CHUNK):
         rows = slice(start, start + _CHUNK)

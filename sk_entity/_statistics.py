@@ -78,12 +78,15 @@ class TargetStatistic:
         Keys of the cells that training held; cell i has row ``i + 1``.
     tables : ndarray of shape (n_tables, n_cells + 1, n_outputs), float64
         Row 0 stands for cells not seen in training.
+    sums : ndarray of shape (1 + n_outputs, n_cells + 1), float64
+        Weight and weighted target of all rows of each cell.
     """
 
     columns: tuple[int, ...]
     n_codes: tuple[int, ...]
     cells: pd.Index
     tables: NDArray[np.float64]
+    sums: NDArray[np.float64]
 
     @classmethod
     def fit(cls, columns: Sequence[int], evidence: Evidence) -> "TargetStatistic":
@@ -98,11 +101,28 @@ class TargetStatistic:
         cell, cells = pd.factorize(_keys(evidence.codes, columns, sizes))
         sums = _Sums(len(cells) + 1, evidence)
         sums.add(slice(None), cell + 1)
-        return cls(tuple(columns), sizes, pd.Index(cells), sums.means())
+        return cls(tuple(columns), sizes, pd.Index(cells), sums.means(), sums.total())
 
     def final(self) -> "TargetStatistic":
         """Return the statistic with the table that saw all rows only."""
         return replace(self, tables=self.tables[-1:])
+
+    def merged(self, other: "TargetStatistic") -> "TargetStatistic":
+        """Return the statistic of the rows of both, of all rows only.
+
+        ``other`` may know more codes of each column, not fewer.
+        """
+        keys = _rekeyed(self.cells.to_numpy(), self.n_codes, other.n_codes)
+        cells = pd.Index(keys).append(other.cells).unique()
+        sums = np.zeros((len(self.sums), len(cells) + 1))
+        for known, given in ((pd.Index(keys), self.sums), (other.cells, other.sums)):
+            sums[:, cells.get_indexer(known) + 1] += given[:, 1:]
+        return replace(
+            other,
+            cells=cells,
+            tables=_means(sums[0][None], sums[1:].T[None]),
+            sums=sums,
+        )
 
     def encode(self, codes: NDArray[np.int32]) -> NDArray[np.intp]:
         """Return the table row of each row's cell.
@@ -158,17 +178,18 @@ class _Sums:
         by_fold = sums.reshape(-1, self._n_parts).T
         return _others(by_fold) if self._evidence.n_folds else by_fold
 
+    def total(self) -> NDArray[np.float64]:
+        """Return the sums of all rows, shape (1 + n_outputs, n_cells)."""
+        shape = (len(self._sums), -1, self._n_parts)
+        return np.asarray(self._sums.reshape(shape).sum(axis=2))
+
     def means(self) -> NDArray[np.float64]:
         """Smoothed target means, shape (n_tables, n_cells, n_outputs)."""
-        count = self._by_table(self._sums[0])
         total = np.stack([self._by_table(sums) for sums in self._sums[1:]], axis=2)
-        rows = np.maximum(count.sum(axis=1)[:, None, None], np.finfo(float).tiny)
-        prior = total.sum(axis=1, keepdims=True) / rows
-        means = (total + PRIOR_ROWS * prior) / (count[:, :, None] + PRIOR_ROWS)
-        return np.asarray(means)
+        return _means(self._by_table(self._sums[0]), total)
 
     def support(self) -> NDArray[np.float64]:
-        """Logarithm of one plus the weight behind each cell, (n_tables, n_cells).
+        """Log-counts, shape (n_tables, n_cells).
 
         A fold's table counts the other folds' rows, scaled up to all rows: a training
         row's support does not tell its own row apart.
@@ -178,28 +199,56 @@ class _Sums:
         return np.asarray(np.log1p(count * (rows[-1] / rows)))
 
 
-def table_statistics(
-    table: int, evidence: Evidence, *, statistic: bool, support: bool
-) -> NDArray[np.float32]:
-    """Learn what stands beside one table's vectors.
+def _means(count: NDArray[Any], total: NDArray[Any]) -> NDArray[np.float64]:
+    """Smoothed means: (n_tables, n_cells), (n_tables, n_cells, n_outputs) -> that."""
+    rows = np.maximum(count.sum(axis=1)[:, None, None], np.finfo(float).tiny)
+    prior = total.sum(axis=1, keepdims=True) / rows
+    return np.asarray((total + PRIOR_ROWS * prior) / (count[:, :, None] + PRIOR_ROWS))
 
-    Parameters
+
+@dataclass(frozen=True, eq=False)
+class TableStatistics:
+    """What stands beside one table's vectors: a statistic, support, or both.
+
+    Attributes
     ----------
-    table : int
-    evidence : Evidence
-    statistic, support : bool
-
-    Returns
-    -------
     values : ndarray of shape (n_tables, n_codes, n_values), float32
         By code; the statistic's values first, then the support.
+    sums : ndarray of shape (1 + n_outputs, n_codes), float64
+        Weight and weighted target of all rows of each code.
+    statistic, support : bool
     """
-    sums = _Sums(evidence.layout.n_codes[table], evidence)
-    for rows, codes in evidence.layout.entries(table, evidence.numbers):
-        sums.add(rows, codes)
-    parts = [sums.means()] if statistic else []
-    parts += [sums.support()[:, :, None]] if support else []
-    return np.concatenate(parts, axis=2).astype(np.float32)
+
+    values: NDArray[np.float32]
+    sums: NDArray[np.float64]
+    statistic: bool
+    support: bool
+
+    @classmethod
+    def fit(
+        cls, table: int, evidence: Evidence, *, statistic: bool, support: bool
+    ) -> "TableStatistics":
+        """Learn them from the columns of one table."""
+        sums = _Sums(evidence.layout.n_codes[table], evidence)
+        for rows, codes in evidence.layout.entries(table, evidence.numbers):
+            sums.add(rows, codes)
+        values = [sums.means()] if statistic else []
+        values += [sums.support()[:, :, None]] if support else []
+        both = np.concatenate(values, axis=2).astype(np.float32)
+        return cls(both, sums.total(), statistic, support)
+
+    def final(self) -> "TableStatistics":
+        """Return the table that saw all rows only."""
+        return replace(self, values=self.values[-1:])
+
+    def merged(self, other: "TableStatistics") -> "TableStatistics":
+        """Return those of the rows of both; ``other`` may know more codes."""
+        sums = other.sums.copy()
+        sums[:, : self.sums.shape[1]] += self.sums
+        values = [_means(sums[0][None], sums[1:].T[None])] if self.statistic else []
+        values += [np.log1p(sums[0])[None, :, None]] if self.support else []
+        both = np.concatenate(values, axis=2).astype(np.float32)
+        return replace(other, values=both, sums=sums)
 
 
 def target_columns(
@@ -240,6 +289,14 @@ def _keys(
         keys *= size
         keys += codes[:, j]
     return keys
+
+
+def _rekeyed(
+    keys: NDArray[np.int64], old: Sequence[int], new: Sequence[int]
+) -> NDArray[np.int64]:
+    """Return the keys of the same combinations for other numbers of codes."""
+    codes = np.unravel_index(keys, tuple(old))
+    return np.asarray(np.ravel_multi_index(codes, tuple(new)), dtype=np.int64)
 
 
 def _others(parts: NDArray[np.float64]) -> NDArray[np.float64]:

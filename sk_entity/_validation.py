@@ -139,7 +139,9 @@ def input_names(estimator: Any, input_features: Any = None) -> list[str]:
     return [str(name) for name in _check_feature_names_in(estimator, input_features)]
 
 
-def check_target(y: Any, n_rows: int) -> Target:
+def check_target(
+    y: Any, n_rows: int, *, kind: str | None = None, classes: Any = None
+) -> Target:
     """Check ``y`` and decide its kind.
 
     As scikit-learn's TargetEncoder, except for whole numbers: floats of more than two
@@ -150,6 +152,10 @@ def check_target(y: Any, n_rows: int) -> Target:
     ----------
     y : array-like of shape (n_rows,)
     n_rows : int
+    kind : str or None
+        Of an earlier fit; None: to be found out.
+    classes : array-like of shape (n_classes,) or None
+        All class labels, if known.
 
     Returns
     -------
@@ -182,6 +188,10 @@ def check_target(y: Any, n_rows: int) -> Target:
             f"Input y contains infinity: {int(np.isinf(y).sum())} of {n_rows} targets "
             "are infinite. Clip or drop these rows."
         )
+    if kind == "continuous":
+        return Target(kind, _as_numbers(y), None)
+    if classes is not None:
+        return _in_classes(y, column_or_1d(classes))
     kind = type_of_target(y, input_name="y")
     if kind not in TARGET_TYPES:
         raise ValueError(
@@ -203,6 +213,30 @@ def check_target(y: Any, n_rows: int) -> Target:
         return Target(kind, np.asarray(y, dtype=np.float64), None)
     classes, codes = np.unique(y, return_inverse=True)
     return Target(kind, codes.astype(np.int64), classes)
+
+
+def _as_numbers(y: NDArray[Any]) -> NDArray[np.float64]:
+    try:
+        return np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The encoder was fitted for regression, but y holds {y[:3]!r}, which are "
+            "not numbers. Pass numbers, or fit a new encoder."
+        ) from error
+
+
+def _in_classes(y: NDArray[Any], classes: NDArray[Any]) -> Target:
+    """Give each label its position among known classes."""
+    classes = np.unique(classes)
+    kind = "binary" if len(classes) <= 2 else "multiclass"
+    strange = np.setdiff1d(y, classes)
+    if len(strange):
+        raise ValueError(
+            f"y holds the labels {strange[:5]!r}, which are not among the classes "
+            f"{classes!r}. Name all classes in the first call of partial_fit, or fit a "
+            "new encoder."
+        )
+    return Target(kind, np.searchsorted(classes, y).astype(np.int64), classes)
 
 
 def check_weights(sample_weight: Any, frame: pd.DataFrame) -> NDArray[np.float64]:

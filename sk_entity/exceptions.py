@@ -23,3 +23,7 @@ class FoldError(SkEntityError, ValueError):
 
 class NoCategoricalColumnsWarning(UserWarning):
     """No categorical column was found: the encoder has nothing to learn."""
+
+
+class PretrainedWarning(UserWarning):
+    """Some categories have no pretrained vector."""

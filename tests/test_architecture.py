@@ -24,17 +24,23 @@ ALLOWED = {
     "_extras": {"_crosses", "_prediction", "_statistics"},
     "_lookup": {"_categories", "_extras"},
     "_learning": {"_learning", "_categories", "_numeric", "_prediction", "exceptions"},
+    "_pretrained": {"_categories", "_table", "exceptions"},
+    "_updating": set(),
+    "_streaming": {"_categories", "_validation", "exceptions"},
     "_encoder": {
         "_categories",
         "_extras",
         "_learning",
         "_lookup",
+        "_pretrained",
         "_statistics",
+        "_streaming",
         "_table",
+        "_updating",
         "_validation",
         "exceptions",
     },
-    "__init__": {"_encoder", "_table"},
+    "__init__": {"_encoder", "_pretrained", "_table"},
 }
 
 

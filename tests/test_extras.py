@@ -10,8 +10,8 @@ from sk_entity._categories import Layout
 from sk_entity._statistics import (
     PRIOR_ROWS,
     Evidence,
+    TableStatistics,
     TargetStatistic,
-    table_statistics,
 )
 from sk_entity.datasets import make_entities
 from sk_entity.exceptions import ColumnError
@@ -65,7 +65,9 @@ def test_statistics_equal_their_definition(columns, n_folds):
     unseen = statistic.look_up(np.zeros((1, 3), dtype=np.int64))
     np.testing.assert_allclose(unseen, np.average(y, weights=weight))
     if len(columns) == 1:
-        both = table_statistics(columns[0], evidence, statistic=True, support=True)
+        both = TableStatistics.fit(
+            columns[0], evidence, statistic=True, support=True
+        ).values
         by_code = both[fold, codes[:, columns[0]]]
         np.testing.assert_allclose(by_code, np.stack([values, support], 1), rtol=1e-6)
 

@@ -9,6 +9,7 @@ from sk_entity._categories.coders import (
 )
 from sk_entity._categories.columns import ColumnSelection, select_columns
 from sk_entity._categories.frames import FrameCoder
+from sk_entity._categories.hashing import Hashing
 from sk_entity._categories.layout import Layout, by_column
 from sk_entity._categories.subwords import Subwords
 from sk_entity._categories.vocabulary import UNKNOWN, Vocabulary
@@ -20,6 +21,7 @@ __all__ = [
     "Codes",
     "ColumnSelection",
     "FrameCoder",
+    "Hashing",
     "Layout",
     "Subwords",
     "TableCoder",

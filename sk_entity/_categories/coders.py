@@ -103,6 +103,18 @@ class TableCoder:
         subwords = self.subwords.extend(values, weight, **limits)
         return replace(self, vocabulary=subwords.vocabulary, subwords=subwords)
 
+    def numbered(self, **limits: Any) -> tuple["TableCoder", NDArray[np.int32]]:
+        """Give codes anew, as if all rows had come at once; return the new by the old.
+
+        For tables whose cells are rows.
+        """
+        old, new = self.vocabulary, self.vocabulary.numbered(**limits)
+        code = np.zeros(old.n_codes, dtype=np.int32)
+        code[old.codes] = new.codes
+        if old.missing_code is not None and new.missing_code is not None:
+            code[old.missing_code] = new.missing_code
+        return replace(self, vocabulary=new), code
+
     @property
     def n_codes(self) -> int:
         """Rows of the table."""

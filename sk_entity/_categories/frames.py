@@ -63,6 +63,12 @@ class FrameCoder:
         ]
         return replace(self, coders=tuple(coders))
 
+    def numbered(self, **limits: Any) -> tuple["FrameCoder", list[NDArray[np.int32]]]:
+        """Give codes anew; return the new codes by the old ones of each column."""
+        pairs = [coder.numbered(**limits) for coder in self.coders]
+        coders = tuple(coder for coder, _ in pairs)
+        return replace(self, coders=coders), [pairs[t][1] for t in self.table_of]
+
     @property
     def table_of(self) -> list[int]:
         """The table of each categorical column."""

@@ -50,6 +50,14 @@ class Vocabulary:
     counts: NDArray[np.float64]
     total: float
 
+    @property
+    def code_counts(self) -> NDArray[np.float64]:
+        """Weight of the training rows of each code."""
+        counts = weighted_counts(self.codes, self.counts, self.n_codes)
+        if self.missing_code is not None:
+            counts[self.missing_code] = self.total - self.counts.sum()
+        return counts
+
     @classmethod
     def build(
         cls,
@@ -78,23 +86,36 @@ class Vocabulary:
         vocabulary : Vocabulary
         """
         categories, counts, any_missing = _count(values, weights)
+        nothing = np.zeros(len(categories), dtype=np.int64)
         total = float(weights.sum())
-        rare = _infrequent(counts, total, min_frequency, max_categories)
+        # Codes follow.
+        seen = cls(
+            categories, nothing, None, int(any_missing) or None, 0, counts, total
+        )
+        return seen.numbered(min_frequency=min_frequency, max_categories=max_categories)
+
+    def numbered(
+        self,
+        *,
+        min_frequency: float | None = None,
+        max_categories: int | None = None,
+    ) -> Self:
+        """Return the same categories with codes anew, as `build` gives them."""
+        counts = self.counts
+        rare = _infrequent(counts, self.total, min_frequency, max_categories)
         n_frequent = int((~rare).sum())
-        codes = np.empty(len(categories), dtype=np.int64)
+        codes = np.empty(len(counts), dtype=np.int64)
         codes[~rare] = np.arange(1, n_frequent + 1)
         codes[rare] = n_frequent + 1
         infrequent_code = n_frequent + 1 if rare.any() else None
         n_codes = n_frequent + 1 + int(rare.any())
-        missing_code = n_codes if any_missing else None
-        return cls(
-            categories=categories,
+        missing_code = None if self.missing_code is None else n_codes
+        return replace(
+            self,
             codes=codes,
             infrequent_code=infrequent_code,
             missing_code=missing_code,
             n_codes=n_codes + int(missing_code is not None),
-            counts=counts,
-            total=total,
         )
 
     def extend(

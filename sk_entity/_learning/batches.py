@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -54,6 +55,23 @@ class TensorRows(Dataset[Any]):
         """Return the rows on a device."""
         return self._map(lambda values: values.to(device, non_blocking=True))
 
+    def shuffled(self, size: int, generator: torch.Generator | None) -> Iterator[Any]:
+        """Return all rows, ``size`` at a time; None keeps their order."""
+        home = self.weight.device
+        if generator is None:
+            order = torch.arange(len(self), device=home)
+        else:
+            order = torch.randperm(len(self), generator=generator).to(home)
+        for index in order.split(size):  # type: ignore[no-untyped-call]
+            yield self.take(index)
+
+    def sample(self, most: int, generator: torch.Generator) -> "TensorRows":
+        """Return at most so many rows, at random."""
+        if len(self) <= most:
+            return self
+        order = torch.randperm(len(self), generator=generator)
+        return self.take(order[:most].to(self.weight.device))
+
     def pinned(self) -> "TensorRows":
         """Return the rows in memory from which a GPU reads fast."""
         return self._map(Tensor.pin_memory)
@@ -69,6 +87,46 @@ class TensorRows(Dataset[Any]):
         )
 
 
+#: Rows of a spool that are in memory at a time, and of one read.
+_BUFFER = 524_288
+_BLOCK = 8_192
+
+
+class SpooledRows(Dataset[Any]):
+    """Training rows on disk: shuffled within a buffer of randomly drawn blocks.
+
+    Parameters
+    ----------
+    spool : Spool
+        Has ``read(start, n_rows)`` and a length.
+    to_tensors : callable
+        Makes TensorRows of what it reads.
+    """
+
+    def __init__(self, spool: Any, to_tensors: Callable[[Any], TensorRows]) -> None:
+        self.spool = spool
+        self.to_tensors = to_tensors
+
+    def __len__(self) -> int:
+        return len(self.spool)
+
+    def shuffled(
+        self, size: int, generator: torch.Generator | None
+    ) -> Iterator[TensorRows]:
+        """Return all rows, ``size`` at a time; None keeps their order."""
+        starts = torch.arange(0, len(self), _BLOCK)
+        if generator is not None:
+            starts = starts[torch.randperm(len(starts), generator=generator)]
+        for group in starts.split(_BUFFER // _BLOCK):  # type: ignore[no-untyped-call]
+            blocks = [self.spool.read(int(start), _BLOCK) for start in group]
+            rows = self.to_tensors(np.concatenate(blocks))
+            yield from rows.shuffled(size, generator)
+
+    def sample(self, most: int, generator: torch.Generator) -> TensorRows:
+        """Return at most so many rows, evenly spread."""
+        return self.to_tensors(self.spool.sample(most))
+
+
 #: Batches that are taken from the rows at a time.
 _CHUNK = 32
 
@@ -82,7 +140,7 @@ class BatchIterator:
 
     Parameters
     ----------
-    dataset : TensorRows
+    dataset : TensorRows or SpooledRows
     batch_size : int
     generator : torch.Generator or None
         Shuffles the rows at the start of each epoch; None keeps their order.
@@ -97,7 +155,7 @@ class BatchIterator:
 
     def __init__(
         self,
-        dataset: TensorRows,
+        dataset: "TensorRows | SpooledRows",
         batch_size: int,
         generator: torch.Generator | None = None,
         device: str | None = None,
@@ -120,15 +178,11 @@ class BatchIterator:
                 yield chunk.batch(slice(start, start + self.batch_size))
 
     def _chunks(self) -> Iterator[TensorRows]:
-        rows, size = self.dataset, _CHUNK * self.batch_size
-        home = rows.weight.device
-        device = home if self.device is None else self.device
-        if self.generator is None:
-            order = torch.arange(len(rows), device=home)
-        else:
-            order = torch.randperm(len(rows), generator=self.generator).to(home)
-        for index in order.split(size):  # type: ignore[no-untyped-call]
-            yield self._mask(rows.take(index).to(device))
+        size = _CHUNK * self.batch_size
+        for rows in self.dataset.shuffled(size, self.generator):
+            if self.device is not None:
+                rows = rows.to(self.device)
+            yield self._mask(rows)
 
     def _mask(self, rows: TensorRows) -> TensorRows:
         if self.unknown_probability == 0 or self.generator is None:

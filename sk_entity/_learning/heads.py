@@ -111,14 +111,13 @@ class HeadNet(NeuralNet):
 
 
 def fit_heads(
+    heads: FoldHeads,
     module: EmbeddingNet,
     dataset: TensorRows,
     plan: Schedule,
     criterion: nn.Module,
     n_folds: int,
-    n_outputs: int,
     *,
-    hidden_units: Sequence[int],
     learning_rate: float,
     weight_decay: float,
     generator: torch.Generator,
@@ -129,6 +128,8 @@ def fit_heads(
 
     Parameters
     ----------
+    heads : FoldHeads
+        As they start.
     module : EmbeddingNet
         The trained net; its tables stand still.
     dataset : TensorRows
@@ -138,11 +139,9 @@ def fit_heads(
         One loss a row.
     n_folds : int
         0: one head, which sees all rows.
-    n_outputs : int
-    hidden_units : tuple of int
     learning_rate, weight_decay : float
     generator : torch.Generator
-        Shuffles the rows and starts the weights.
+        Shuffles the rows.
 
     Returns
     -------
@@ -161,7 +160,7 @@ def fit_heads(
         lesson=dataset.table if n_folds else torch.full_like(dataset.table, -1),
     )
     net = HeadNet(
-        FoldHeads(inputs.shape[1], hidden_units, n_outputs, n_folds + 1, generator),
+        heads,
         criterion=criterion,
         optimizer=torch.optim.Adam,
         optimizer__fused=True,
@@ -176,5 +175,5 @@ def fit_heads(
         device=dataset.weight.device,
         verbose=0,
     )
-    heads: FoldHeads = net.fit(rows, y=None).module_.eval()
-    return heads
+    fitted: FoldHeads = net.fit(rows, y=None).module_.eval()
+    return fitted

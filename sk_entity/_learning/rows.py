@@ -1,6 +1,7 @@
 """The training rows: codes, numbers, target, weight and fold, as whole arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.weight)
+
+    @classmethod
+    def of(cls, block: NDArray[Any]) -> "Rows":
+        """Return the rows of a structured array with these fields."""
+        return cls(*(block[field.name] for field in fields(cls)))
 
     def take(self, index: NDArray[np.intp]) -> "Rows":
         """Return the rows at ``index``."""

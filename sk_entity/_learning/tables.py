@@ -18,10 +18,11 @@ class FoldTables(nn.Module):
     The vector of category c in table k is ``prior + deviation[c, k]``. The prior is
     shared by the folds; deviations start at zero, so a category that a fold's table
     never saw has exactly the prior, which is also the vector of unknown values
-    (code 0). The deviations of a category in all folds stand side by side. Those of
-    most tables are one flat block, so that a batch needs one gather; large tables,
-    whose rows are updated lazily, and those whose cells are bags have blocks of their
-    own.
+    (code 0). Tables that start from given vectors have ``prior + base[c] + deviation``,
+    with a base that stands still. The deviations of a category in all folds stand
+    side by side. Those of most tables are one flat block, so that a batch needs one
+    gather; large tables, whose rows are updated lazily, and those whose cells are bags
+    have blocks of their own.
 
     NOTE[DIFF] Guo & Berkhahn (2016) have one table a column, started at random.
 
@@ -36,6 +37,10 @@ class FoldTables(nn.Module):
         Source of the start of the priors.
     lazy : list of bool or None, default=None
         The tables whose rows are loaded when a batch needs them; None: no table.
+    bases : list of Tensor of shape (n_codes, dim) or None, default=None
+        The bases of tables that have one.
+    frozen : list of bool or None, default=None
+        The tables that do not learn; None: all learn.
 
     Attributes
     ----------
@@ -60,6 +65,7 @@ class FoldTables(nn.Module):
     """
 
     prior_of: Tensor
+    learns: Tensor
 
     def __init__(
         self,
@@ -68,6 +74,8 @@ class FoldTables(nn.Module):
         counts: Sequence[Tensor],
         generator: torch.Generator,
         lazy: Sequence[bool] | None = None,
+        bases: Sequence[Tensor | None] | None = None,
+        frozen: Sequence[bool] | None = None,
     ) -> None:
         super().__init__()
         self.layout, self.n_tables = layout, n_tables
@@ -85,15 +93,23 @@ class FoldTables(nn.Module):
             shape = shapes[0] if lazily[tables[0]] else flat
             self.deviation.append(nn.Parameter(torch.empty(shape)))
         self.prior = nn.Parameter(torch.empty(sum(layout.dims)))
+        bases = [None] * n if bases is None else list(bases)
+        frozen = [False] * n if frozen is None else list(frozen)
+        shares = [
+            torch.zeros_like(count) if still else _shares(count)
+            for count, still in zip(counts, frozen, strict=True)
+        ]
+        stands = torch.tensor(frozen).repeat_interleave(torch.tensor(layout.dims))
         plans = [
             (_BagPlan if tables[0] in bagged else _RowPlan)(
-                layout, tables, n_tables, counts
+                layout, tables, n_tables, shares, bases
             )
             for tables in self.blocks
         ]
         self.plans: Sequence[_Plan] = nn.ModuleList(plans)  # type: ignore[assignment]
         self.order = [j for plan in plans for j in plan.columns.tolist()]
         self.register_buffer("prior_of", self._prior_of())
+        self.register_buffer("learns", (~stands).float())
         self.reset_parameters(generator)
 
     def _prior_of(self) -> Tensor:
@@ -129,6 +145,7 @@ class FoldTables(nn.Module):
         self.prior.grad = torch.zeros_like(self.prior).index_add_(
             0, self.prior_of, gradient
         )
+        self.prior.grad.mul_(self.learns)
 
     def forward(self, codes: Tensor, table: Tensor) -> Tensor:
         """Look the codes up, each row in its own table."""
@@ -137,7 +154,9 @@ class FoldTables(nn.Module):
         for deviation, plan in zip(self.deviation, self.plans, strict=True):
             index = plan.index(codes)
             place = plan.places(index, plan.first(index), table[:, None])
-            found.append(plan.pool(index, deviation.view(-1)[place]))
+            base = plan.base(index)
+            vector = plan.pool(index, deviation.view(-1)[place])
+            found.append(vector if base is None else vector + base)
         return torch.cat(found, dim=2)[:, 0] + self.priors()
 
     def load(self, codes: Tensor, optimizer: torch.optim.Optimizer) -> "Loaded":
@@ -189,6 +208,9 @@ class FoldTables(nn.Module):
                 end = start + math.prod(shape)
                 result[t] = flat[start:end].view(shape).transpose(0, 1) + priors[t]
                 start = end
+        for plan, tables in zip(self.plans, self.blocks, strict=True):
+            for t, base in zip(tables, plan.split_bases(), strict=False):
+                result[t] = result[t] + base
         return result
 
 
@@ -220,7 +242,8 @@ class _Plan(Protocol):
     each stands, in table 0. ``places``: where each coordinate stands in some tables.
     ``pool``: from the numbers that stand there to deviations of shape (batch, n_views,
     n_coordinates); ``spread``: a gradient of these back to the places. ``penalty``:
-    one over the count of each category, 0 if unknown, broadcast over places.
+    one over the count of each category, 0 if unknown, broadcast over places. ``base``:
+    what stands under the deviations, shape (batch, 1, n_coordinates), or None.
     """
 
     columns: Tensor
@@ -232,6 +255,8 @@ class _Plan(Protocol):
     def pool(self, index: _Index, values: Tensor) -> Tensor: ...
     def spread(self, index: _Index, gradient: Tensor) -> Tensor: ...
     def penalty(self, index: _Index, strength: Tensor) -> tuple[Tensor, Tensor]: ...
+    def base(self, index: _Index) -> Tensor | None: ...
+    def split_bases(self) -> list[Tensor]: ...
 
 
 class _RowPlan(nn.Module):
@@ -242,7 +267,8 @@ class _RowPlan(nn.Module):
         layout: Layout,
         tables: Sequence[int],
         n_tables: int,
-        counts: Sequence[Tensor],
+        shares: Sequence[Tensor],
+        bases: Sequence[Tensor | None],
     ) -> None:
         super().__init__()
         # Columns in their own order, so that the tables' order does not matter.
@@ -271,7 +297,12 @@ class _RowPlan(nn.Module):
         places = [torch.arange(int(d), dtype=torch.int32) for d in dim[of]]
         self.register_buffer("coordinate", torch.cat(places))
         self.register_buffer("first_code", _starts(size)[of])
-        self.register_buffer("shares", _shares([counts[t] for t in tables]))
+        self.register_buffer("shares", torch.cat([shares[t] for t in tables]))
+        self.bases: Tensor | None
+        self.first_base: Tensor
+        self.register_buffer("bases", _flat_bases(layout, tables, bases))
+        self.register_buffer("first_base", _starts(size * dim)[of])
+        self._shapes = [(layout.n_codes[t], layout.dims[t]) for t in tables]
 
     def index(self, codes: Tensor) -> _Index:
         return _Index(codes.index_select(1, self.columns))
@@ -295,6 +326,20 @@ class _RowPlan(nn.Module):
         share = of_cell.index_select(1, self.column)[:, None]
         return share > 0, share * strength[:, None, None]
 
+    def base(self, index: _Index) -> Tensor | None:
+        if self.bases is None:
+            return None
+        first = index.code.long() * self.dim + self.first_base
+        places = first.index_select(1, self.column) + self.coordinate
+        return self.bases[places][:, None]
+
+    def split_bases(self) -> list[Tensor]:
+        if self.bases is None:
+            return []
+        parts = torch.split(self.bases, [math.prod(shape) for shape in self._shapes])
+        shapes = zip(parts, self._shapes, strict=True)
+        return [part.view(shape) for part, shape in shapes]
+
 
 class _BagPlan(nn.Module):
     """Cells that are means of rows of one table."""
@@ -304,7 +349,8 @@ class _BagPlan(nn.Module):
         layout: Layout,
         tables: Sequence[int],
         n_tables: int,
-        counts: Sequence[Tensor],
+        shares: Sequence[Tensor],
+        bases: Sequence[Tensor | None],
     ) -> None:
         super().__init__()
         (table,) = tables
@@ -313,7 +359,9 @@ class _BagPlan(nn.Module):
         self.shares: Tensor
         self.coordinate: Tensor
         self.register_buffer("columns", torch.tensor(layout.columns(table)))
-        self.register_buffer("shares", _shares([counts[table]]))
+        self.register_buffer("shares", shares[table])
+        self.bases: Tensor | None
+        self.register_buffer("bases", bases[table])
         places = torch.arange(self.dim, dtype=torch.int32)
         self.register_buffer("coordinate", places)
         self.n_coordinates = self.dim * len(self.columns)
@@ -380,6 +428,14 @@ class _BagPlan(nn.Module):
         share = self.shares.index_select(0, index.code)[:, None, None]
         return share > 0, share * strength.index_select(0, index.row)[:, None, None]
 
+    def base(self, index: _Index) -> Tensor | None:
+        if self.bases is None:
+            return None
+        return self.pool(index, self.bases.index_select(0, index.code)[:, None])
+
+    def split_bases(self) -> list[Tensor]:
+        return [] if self.bases is None else [self.bases]
+
 
 class _Buffers(nn.Module):
     """A list of tensors that move with the module and are not learned."""
@@ -395,17 +451,30 @@ def _starts(sizes: Tensor) -> Tensor:
     return (sizes.cumsum(0) - sizes).to(sizes.dtype)
 
 
-def _shares(counts: Sequence[Tensor]) -> Tensor:
-    """One over the count of each category, tables one after the other.
+def _shares(count: Tensor) -> Tensor:
+    """One over the count of each category.
 
     A row carries 1 / count of its category's penalty, in every table: a fold table sees
     fewer rows and so gets as much less penalty, and shrinks its vectors as far as the
     table of all rows does. The unknown code has none.
     """
-    shares = [count.clamp(min=1e-12).reciprocal() for count in counts]
-    for share in shares:
-        share[0] = 0
-    return torch.cat(shares)
+    share = count.clamp(min=1e-12).reciprocal()
+    share[0] = 0
+    return share
+
+
+def _flat_bases(
+    layout: Layout, tables: Sequence[int], bases: Sequence[Tensor | None]
+) -> Tensor | None:
+    """Join the bases of a block's tables; None if there are none."""
+    if all(bases[t] is None for t in tables):
+        return None
+    parts = []
+    for t in tables:
+        base = bases[t]
+        shape = (layout.n_codes[t], layout.dims[t])
+        parts.append((torch.zeros(shape) if base is None else base).flatten())
+    return torch.cat(parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -435,6 +504,7 @@ class View:
     Attributes
     ----------
     deviation : Tensor of shape (batch, n_views, n_coordinates)
+        From the priors, bases included.
     places : list of Tensor
         Of each block: where each number stands.
     values : list of Tensor
@@ -460,7 +530,9 @@ class Loaded:
             value = block.weight.index_select(0, place.flatten()).view(place.shape)
             places.append(place)
             values.append(value)
-            found.append(block.plan.pool(block.index, value))
+            deviation = block.plan.pool(block.index, value)
+            base = block.plan.base(block.index)
+            found.append(deviation if base is None else deviation + base)
         deviation = found[0] if len(found) == 1 else torch.cat(found, dim=2)
         return View(deviation, places, values)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from skorch.callbacks import Callback, EarlyStopping
 
 from sk_entity._categories import Layout
-from sk_entity._learning.batches import BatchIterator, TensorRows
+from sk_entity._learning.batches import BatchIterator, SpooledRows, TensorRows
 from sk_entity._learning.heads import HEAD_BATCH, HEAD_BUDGET, FoldHeads, fit_heads
 from sk_entity._learning.isolation import isolated
 from sk_entity._learning.lazy_adam import LazyAdam
@@ -26,6 +26,7 @@ from sk_entity._learning.net import (
 )
 from sk_entity._learning.rows import Rows
 from sk_entity._learning.sizes import STEP_BUDGET, Schedule, auto_weight_decay, schedule
+from sk_entity._learning.start import Scaling, Start
 from sk_entity._learning.tables import FoldTables
 from sk_entity._numeric import NumericScaler
 from sk_entity._prediction import Predictor
@@ -41,6 +42,8 @@ _MOST_RATE = 3.0
 _LAZY_SIZE = 1_000_000
 #: Arguments of the net by which users see or change how tables are updated.
 _WATCHERS = ("optimizer", "callbacks")
+#: Rows of a spool from which numbers and target are scaled.
+_SCALING_ROWS = 500_000
 #: Early stopping waits for this share of the planned epochs.
 _PATIENCE = 0.25
 
@@ -84,6 +87,7 @@ class Trained:
     predictor : Predictor or None
         The heads without torch: one a fold that never saw the fold's rows, then one
         that saw all.
+    scaling : Scaling
     net : EntityNet
     history : DataFrame
         A row an epoch.
@@ -92,6 +96,7 @@ class Trained:
     tables: list[NDArray[np.float32]]
     counts: list[NDArray[np.float64]]
     predictor: Predictor | None
+    scaling: Scaling
     net: EntityNet
     history: pd.DataFrame
 
@@ -103,6 +108,7 @@ def train(
     n_folds: int,
     n_classes: int | None,
     settings: Settings,
+    start: Start,
     seed: int,
 ) -> Trained:
     """Train all tables together.
@@ -118,6 +124,8 @@ def train(
     n_classes : int or None
         None for regression.
     settings : Settings
+    start : Start
+        Given vectors, and an earlier fit.
     seed : int
         The only source of chance.
 
@@ -126,42 +134,118 @@ def train(
     trained : Trained
     """
     with isolated(seed):
-        generator = torch.Generator().manual_seed(seed)
         rows = rows.merged()
         # One row cannot both teach and judge.
         stop_early = settings.early_stopping and len(rows) > 1
         settings = replace(settings, early_stopping=stop_early)
-        decay = settings.weight_decay(len(rows))
-        scaler = NumericScaler.fit(rows.numeric, rows.weight)
-        center, scale = _center_and_scale(rows, n_classes)
-        dataset = _to_tensors(
-            rows, scaler, (rows.target - center) / scale, n_classes, settings
-        )
-        counts = [
-            layout.count(table, rows.codes, rows.weight)
-            for table in range(len(layout.n_codes))
-        ]
-        module = _build_module(
-            layout, counts, dataset.numeric.shape[1], n_folds, n_classes,
-            settings, generator,
-        )  # fmt: skip
+        earlier = start.earlier
+        scaling = _scaling(rows, n_classes) if earlier is None else earlier.scaling
+        dataset = _to_tensors(rows, scaling, n_classes)
+        dataset = _place(dataset, _device(settings.device))
+        tables = range(len(layout.n_codes))
+        counts = [layout.count(t, rows.codes, rows.weight) for t in tables]
+        n_numeric = dataset.numeric.shape[1]
         del rows  # the tensors hold what training needs
-        plan = schedule(
-            len(dataset), settings.batch_size, settings.max_epochs, budget=STEP_BUDGET
-        )
-        net = _build_net(module, plan, n_folds, n_classes, decay, settings, generator)
-        net.fit(dataset, y=None)
-        module = net.module_.eval()
-        tables = [t.cpu().numpy().copy() for t in module.tables.tables()]
-        predictor = None
-        if settings.predict:
-            heads = _fit_heads(
-                module, dataset, n_folds, n_classes, decay, settings, generator
-            )
-            predictor = _to_predictor(heads, module, scaler, center, scale, n_classes)
-        history = _history(net)
-        net.trim_for_prediction()
-    return Trained(tables, counts, predictor, net, history)
+        task = Task(layout, counts, n_folds, n_classes, n_numeric, scaling)
+        return _learn(dataset, task, settings, start, seed)
+
+
+def train_spooled(
+    spool: Any,
+    counts: Sequence[NDArray[np.float64]],
+    *,
+    layout: Layout,
+    n_folds: int,
+    n_classes: int | None,
+    settings: Settings,
+    seed: int,
+) -> Trained:
+    """Train from rows on disk.
+
+    Parameters
+    ----------
+    spool : Spool
+        Rows with the fields of `Rows`.
+    counts : list of ndarray of shape (n_codes,)
+        Weight of the rows behind each row of each table.
+    layout, n_folds, n_classes, settings, seed
+        As `train`.
+    """
+    with isolated(seed):
+        sample = Rows.of(spool.sample(_SCALING_ROWS))
+        scaling = _scaling(sample, n_classes)
+        mean_weight = float(sample.weight.mean())
+
+        def to_tensors(block: NDArray[Any]) -> TensorRows:
+            return _to_tensors(Rows.of(block), scaling, n_classes, mean_weight)
+
+        n_numeric = scaling.scaler.transform(sample.numeric[:1]).shape[1]
+        task = Task(layout, counts, n_folds, n_classes, n_numeric, scaling)
+        return _learn(SpooledRows(spool, to_tensors), task, settings, Start(), seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is to be learned, whatever the rows come from.
+
+    Attributes
+    ----------
+    layout : Layout
+    counts : list of ndarray of shape (n_codes,), float64
+    n_folds : int
+    n_classes : int or None
+    n_numeric : int
+        Numeric inputs of the net.
+    scaling : Scaling
+    """
+
+    layout: Layout
+    counts: Sequence[NDArray[np.float64]]
+    n_folds: int
+    n_classes: int | None
+    n_numeric: int
+    scaling: Scaling
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of the net."""
+        return self.n_classes if self.n_classes and self.n_classes > 2 else 1
+
+    def criterion(self) -> torch.nn.Module:
+        """Return the loss of each row."""
+        if self.n_classes is None:
+            return HalfSquaredError()
+        if self.n_classes <= 2:
+            return torch.nn.BCEWithLogitsLoss(reduction="none")
+        return torch.nn.CrossEntropyLoss(reduction="none")
+
+
+def _learn(
+    dataset: TensorRows | SpooledRows,
+    task: Task,
+    settings: Settings,
+    start: Start,
+    seed: int,
+) -> Trained:
+    generator = torch.Generator().manual_seed(seed)
+    module = _build_module(task, settings, start, generator)
+    plan = schedule(
+        len(dataset), settings.batch_size, settings.max_epochs, budget=STEP_BUDGET
+    )
+    decay = settings.weight_decay(len(dataset))
+    pace = 1.0 if start.earlier is None else start.earlier.pace
+    net = _build_net(module, plan, task, decay, pace, settings, generator)
+    net.fit(dataset, y=None)
+    module = net.module_.eval()
+    tables = [t.cpu().numpy().copy() for t in module.tables.tables()]
+    predictor = None
+    if settings.predict:
+        heads = _fit_heads(module, dataset, task, decay, settings, start, generator)
+        predictor = _to_predictor(heads, module, task)
+    history = _history(net)
+    net.trim_for_prediction()
+    counts = list(task.counts)
+    return Trained(tables, counts, predictor, task.scaling, net, history)
 
 
 def _device(device: str) -> str:
@@ -177,34 +261,33 @@ def _device(device: str) -> str:
     return device
 
 
-def _center_and_scale(rows: Rows, n_classes: int | None) -> tuple[float, float]:
-    """Mean and standard deviation of a regression's target; 0 and 1 for classes."""
+def _scaling(rows: Rows, n_classes: int | None) -> Scaling:
+    scaler = NumericScaler.fit(rows.numeric, rows.weight)
     if n_classes is not None:
-        return 0.0, 1.0
+        return Scaling(scaler, 0.0, 1.0)
     mean = np.average(rows.target, weights=rows.weight)
     spread = np.sqrt(np.average((rows.target - mean) ** 2, weights=rows.weight))
-    return float(mean), float(spread) if spread > 0 else 1.0
+    return Scaling(scaler, float(mean), float(spread) if spread > 0 else 1.0)
 
 
 def _to_tensors(
     rows: Rows,
-    scaler: NumericScaler,
-    target: NDArray[Any],
+    scaling: Scaling,
     n_classes: int | None,
-    settings: Settings,
+    mean_weight: float | None = None,
 ) -> TensorRows:
     kind = torch.int64 if n_classes is not None and n_classes > 2 else torch.float32
     # Without folds the one table, number 0, is everyone's own.
-    weight = torch.as_tensor(rows.weight / rows.weight.mean()).to(torch.float32)
-    tensors = TensorRows(
-        codes=torch.as_tensor(rows.codes, dtype=torch.int32),
-        numeric=torch.as_tensor(scaler.transform(rows.numeric)),
-        table=torch.as_tensor(rows.fold, dtype=torch.int32),
-        target=torch.as_tensor(target).to(kind),
+    mean_weight = rows.weight.mean() if mean_weight is None else mean_weight
+    weight = torch.as_tensor(rows.weight / mean_weight).to(torch.float32)
+    return TensorRows(
+        codes=torch.as_tensor(np.ascontiguousarray(rows.codes), dtype=torch.int32),
+        numeric=torch.as_tensor(scaling.scaler.transform(rows.numeric)),
+        table=torch.as_tensor(np.ascontiguousarray(rows.fold), dtype=torch.int32),
+        target=torch.as_tensor((rows.target - scaling.center) / scaling.scale).to(kind),
         weight=weight,
         lesson=weight,
     )
-    return _place(tensors, _device(settings.device))
 
 
 def _place(rows: TensorRows, device: str) -> TensorRows:
@@ -225,59 +308,62 @@ def _room(device: str) -> float:
 
 
 def _build_module(
-    layout: Layout,
-    counts: Sequence[NDArray[np.float64]],
-    n_numeric: int,
-    n_folds: int,
-    n_classes: int | None,
+    task: Task,
     settings: Settings,
+    start: Start,
     generator: torch.Generator,
 ) -> EmbeddingNet:
+    layout, n_tables = task.layout, task.n_folds + 1
     # Optimizers and callbacks of the user's see whole tables, at any time.
     may_be_lazy = not any(
         name.startswith(_WATCHERS) and name != "optimizer__weight_decay"
         for name in settings.net_params
     )
     lazy = [
-        may_be_lazy and n * dim * (n_folds + 1) > _LAZY_SIZE
+        may_be_lazy and n * dim * n_tables > _LAZY_SIZE
         for n, dim in zip(layout.n_codes, layout.dims, strict=True)
     ]
     tables = FoldTables(
         layout,
-        n_folds + 1,
-        [torch.as_tensor(count).float() for count in counts],
+        n_tables,
+        [torch.as_tensor(count).float() for count in task.counts],
         generator,
         lazy,
+        start.bases(layout),
+        [t in start.frozen for t in range(len(layout.n_codes))],
     )
+    start.set_priors(tables.prior, layout)
     decoder = Decoder(
-        sum(layout.column_dims) + n_numeric,
+        sum(layout.column_dims) + task.n_numeric,
         settings.hidden_units,
-        _n_outputs(n_classes),
+        task.n_outputs,
         settings.dropout,
         generator,
     )
+    if start.earlier is not None:
+        decoder.load_state_dict(start.earlier.decoder)
     return EmbeddingNet(tables, decoder)
 
 
 def _build_net(
     module: EmbeddingNet,
     plan: Schedule,
-    n_folds: int,
-    n_classes: int | None,
+    task: Task,
     weight_decay: float,
+    pace: float,
     settings: Settings,
     generator: torch.Generator,
 ) -> EntityNet:
-    rate = settings.learning_rate
+    rate, n_folds = settings.learning_rate, task.n_folds
     n_views = max(1, min(n_folds, _VIEW_BUDGET // plan.batch_size))
     tables = {
         "lr": rate * min(max(n_folds, 1) / n_views, _MOST_RATE),
         "weight_decay": 0.0,  # shrinkage takes its place
     }
     arguments: dict[str, Any] = {
-        "criterion": _criterion(n_classes),
+        "criterion": task.criterion(),
         "optimizer": LazyAdam,
-        "lr": rate * _DECODER_RATE,
+        "lr": rate * _DECODER_RATE * pace,
         "optimizer__weight_decay": weight_decay,
         "optimizer__param_groups": [("tables.deviation.*", tables)],
         "max_epochs": plan.epochs,
@@ -316,18 +402,6 @@ def _masked(layout: Layout) -> dict[int, torch.Tensor]:
     }
 
 
-def _n_outputs(n_classes: int | None) -> int:
-    return n_classes if n_classes is not None and n_classes > 2 else 1
-
-
-def _criterion(n_classes: int | None) -> torch.nn.Module:
-    if n_classes is None:
-        return HalfSquaredError()
-    if n_classes <= 2:
-        return torch.nn.BCEWithLogitsLoss(reduction="none")
-    return torch.nn.CrossEntropyLoss(reduction="none")
-
-
 def _callbacks(plan: Schedule, settings: Settings) -> list[Any]:
     callbacks: list[Any] = [("learning_rate", CosineRate(plan.steps))]
     if settings.early_stopping:
@@ -352,11 +426,11 @@ def _silent(*args: Any) -> None:
 
 def _fit_heads(
     module: EmbeddingNet,
-    dataset: TensorRows,
-    n_folds: int,
-    n_classes: int | None,
+    dataset: TensorRows | SpooledRows,
+    task: Task,
     weight_decay: float,
     settings: Settings,
+    start: Start,
     generator: torch.Generator,
 ) -> FoldHeads:
     passes, size = settings.max_epochs, settings.batch_size
@@ -364,51 +438,67 @@ def _fit_heads(
         tables = schedule(len(dataset), size, passes, budget=STEP_BUDGET)
         size = min(tables.batch_size, HEAD_BATCH)
     # More rows than a budget of batches reads would only take memory.
-    most = HEAD_BUDGET * int(size)
-    if len(dataset) > most:
-        order = torch.randperm(len(dataset), generator=generator)
-        dataset = dataset.take(order[:most].to(dataset.weight.device))
-    dataset = dataset.to(_device(settings.device))
-    plan = schedule(len(dataset), size, passes, budget=HEAD_BUDGET)
+    rows = dataset.sample(HEAD_BUDGET * int(size), generator)
+    rows = rows.to(_device(settings.device))
+    plan = schedule(len(rows), size, passes, budget=HEAD_BUDGET)
+    heads = FoldHeads(
+        module.tables.prior_of.numel() + task.n_numeric,
+        settings.hidden_units,
+        task.n_outputs,
+        task.n_folds + 1,
+        generator,
+    )
+    pace = 1.0
+    if start.earlier is not None and start.earlier.predictor is not None:
+        pace = start.earlier.pace
+        _start_heads(heads, module, start.earlier.predictor)
     return fit_heads(
+        heads,
         module,
-        dataset,
+        rows,
         plan,
-        _criterion(n_classes),
-        n_folds,
-        _n_outputs(n_classes),
-        hidden_units=settings.hidden_units,
-        learning_rate=settings.learning_rate,
+        task.criterion(),
+        task.n_folds,
+        learning_rate=settings.learning_rate * pace,
         weight_decay=weight_decay,
         generator=generator,
     )
 
 
-def _to_predictor(
-    heads: FoldHeads,
-    module: EmbeddingNet,
-    scaler: NumericScaler,
-    center: float,
-    scale: float,
-    n_classes: int | None,
-) -> Predictor:
-    order = module.tables.coordinate_order().tolist()
-    n_vectors, n_inputs = len(order), heads.skip.shape[1]
-    # The net reads its blocks of columns one after the other, the predictor reads the
-    # columns in their own order.
-    rows = np.concatenate([np.argsort(order), np.arange(n_vectors, n_inputs)])
+def _input_order(heads: FoldHeads, module: EmbeddingNet) -> NDArray[np.intp]:
+    """Which of a predictor's inputs each input of the net is.
+
+    The net reads its blocks of columns one after the other, the predictor reads the
+    columns in their own order.
+    """
+    order = module.tables.coordinate_order().numpy()
+    return np.concatenate([order, np.arange(len(order), heads.skip.shape[1])])
+
+
+def _start_heads(heads: FoldHeads, module: EmbeddingNet, earlier: Predictor) -> None:
+    """Start all heads from the last one of an earlier fit."""
+    rows = _input_order(heads, module)
+    for k, (weight, bias) in enumerate(earlier.layers):
+        weight = weight[-1:, rows] if k == 0 else weight[-1:]
+        heads.weights[k].data[:] = torch.as_tensor(weight)
+        heads.biases[k].data[:] = torch.as_tensor(bias[-1:])
+    heads.skip.data[:] = torch.as_tensor(earlier.skip[-1:, rows])
+
+
+def _to_predictor(heads: FoldHeads, module: EmbeddingNet, task: Task) -> Predictor:
+    rows = np.argsort(_input_order(heads, module))
     layers = [
         (_to_numpy(weight), _to_numpy(bias))
         for weight, bias in zip(heads.weights, heads.biases, strict=True)
     ]
     layers[0] = (layers[0][0][:, rows], layers[0][1])
     return Predictor(
-        scaler=scaler,
+        scaler=task.scaling.scaler,
         layers=layers,
         skip=_to_numpy(heads.skip)[:, rows],
-        classify=n_classes is not None,
-        center=center,
-        scale=scale,
+        classify=task.n_classes is not None,
+        center=task.scaling.center,
+        scale=task.scaling.scale,
     )
 
 

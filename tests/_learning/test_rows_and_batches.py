@@ -122,8 +122,8 @@ def test_heads_learn_from_a_sample_of_very_many_rows(monkeypatch):
     monkeypatch.setattr(
         trainer,
         "fit_heads",
-        lambda module, rows, *args, **kwargs: (
-            read.append(len(rows)) or fit_heads(module, rows, *args, **kwargs)
+        lambda heads, module, rows, *args, **kwargs: (
+            read.append(len(rows)) or fit_heads(heads, module, rows, *args, **kwargs)
         ),
     )
     encoder.fit(data.X, data.y)

@@ -1,0 +1,328 @@
+"""Frames that come one after the other -> encoded rows on disk."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sk_entity._categories import Hashing
+from sk_entity._validation import MOST_INTEGER_CLASSES
+from sk_entity.exceptions import ColumnError
+
+#: Rows of a batch that is read from a file.
+READ_ROWS = 65_536
+#: Rows by which crosses are chosen, and whose statistics are taken at a time.
+SAMPLE_ROWS = 500_000
+
+
+class Spool:
+    """Encoded rows in a temporary file, written once and read a block at a time.
+
+    Parameters
+    ----------
+    n_categorical, n_numeric : int
+
+    Attributes
+    ----------
+    dtype : dtype
+        Of a row: ``codes`` (int32), ``numeric`` (float64), ``target`` (float64),
+        ``weight`` (float64), ``fold`` (int32).
+    """
+
+    def __init__(self, n_categorical: int, n_numeric: int) -> None:
+        self.dtype = np.dtype(
+            [
+                ("codes", np.int32, (n_categorical,)),
+                ("numeric", np.float64, (n_numeric,)),
+                ("target", np.float64),
+                ("weight", np.float64),
+                ("fold", np.int32),
+            ]
+        )
+        self._codes: list[NDArray[np.int32]] | None = None
+        self._classes: dict[float, int] = {}
+        self._file = tempfile.TemporaryFile(prefix="sk_entity_")  # noqa: SIM115
+        self._n_rows = 0
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._file.close()
+
+    def append(self, **columns: NDArray[Any]) -> None:
+        """Write rows at the end."""
+        rows = np.empty(len(columns["target"]), dtype=self.dtype)
+        for name, values in columns.items():
+            rows[name] = values
+        self._file.seek(0, os.SEEK_END)
+        self._file.write(rows.tobytes())
+        self._n_rows += len(rows)
+
+    def read(self, start: int, n_rows: int) -> NDArray[Any]:
+        """Return rows ``start`` to ``start + n_rows``, fewer at the end."""
+        n_rows = min(n_rows, self._n_rows - start)
+        self._file.seek(start * self.dtype.itemsize)
+        data = self._file.read(n_rows * self.dtype.itemsize)
+        rows = np.frombuffer(data, dtype=self.dtype)
+        if self._codes is None:
+            return rows
+        rows = rows.copy()
+        for j, code in enumerate(self._codes):
+            rows["codes"][:, j] = code[rows["codes"][:, j]]
+        if self._classes:
+            written = np.asarray(sorted(self._classes))
+            place = np.searchsorted(written, rows["target"])
+            of = np.asarray([self._classes[value] for value in written.tolist()])
+            rows["target"] = of[place]
+        return rows
+
+    def recode(self, codes: list[NDArray[np.int32]], classes: dict[float, int]) -> None:
+        """Change what is read from now on: codes anew, and classes for targets.
+
+        Parameters
+        ----------
+        codes : list of ndarray of int32
+            Of each column: the new code of each one that was written.
+        classes : dict of float to int
+            The class of each target that was written; empty: targets stay.
+        """
+        self._codes = codes
+        self._classes = classes
+
+    def blocks(self, n_rows: int = READ_ROWS) -> Iterator[NDArray[Any]]:
+        """Return all rows in order, a block at a time."""
+        for start in range(0, self._n_rows, n_rows):
+            yield self.read(start, n_rows)
+
+    def sample(self, most: int) -> NDArray[Any]:
+        """Return at most ``most`` rows, evenly spread."""
+        step = -(-self._n_rows // most)
+        parts, start = [], 0
+        for block in self.blocks():
+            parts.append(block[(-start) % step :: step].copy())
+            start += len(block)
+        return np.concatenate(parts)
+
+
+class TargetLog:
+    """What the targets of all batches are, for they come one batch at a time.
+
+    Parameters
+    ----------
+    most_classes : int
+        Different integers beyond which they are hardly class labels.
+    """
+
+    def __init__(self, most_classes: int) -> None:
+        self._most = most_classes
+        self._seen: set[Any] = set()
+        self._labels: dict[Any, int] = {}
+        self._kinds: set[str] = set()
+
+    def encode(self, y: pd.Series) -> NDArray[np.float64]:
+        """Return numbers as they are, and the number of each other label."""
+        if y.isna().any():
+            raise ValueError(
+                f"Input y contains NaN: {int(y.isna().sum())} targets of column "
+                f"{y.name!r} are missing. Drop these rows or impute the target."
+            )
+        values = y.to_numpy()
+        kind = values.dtype.kind
+        self._kinds.add("b" if kind == "b" else kind if kind in "iuf" else "O")
+        if kind in "iuf":
+            if kind == "f" and np.isinf(values).any():
+                raise ValueError(f"Input y contains infinity: column {y.name!r}.")
+            if len(self._seen) <= self._most:
+                self._seen.update(np.unique(values).tolist())
+            return values.astype(np.float64)
+        code, uniques = pd.factorize(values)
+        for label in uniques:
+            self._labels.setdefault(label, len(self._labels))
+        return np.asarray([self._labels[u] for u in uniques], dtype=np.float64)[code]
+
+    def finish(self) -> tuple[str, NDArray[Any] | None, dict[float, int]]:
+        """Return the kind of target, its classes, and each spooled value's class.
+
+        By the rules of an array in memory.
+
+        Raises
+        ------
+        ValueError
+            If batches disagree, or integers are too many for classes.
+        """
+        if self._labels and self._seen:
+            raise ValueError(
+                "The target is a number in some batches and a label in others: "
+                f"{sorted(self._seen)[:3]!r} and {list(self._labels)[:3]!r}."
+            )
+        if self._labels:
+            classes = np.unique(np.asarray(list(self._labels)))
+            of = {float(self._labels[c]): k for k, c in enumerate(classes.tolist())}
+            return _kind(len(classes)), classes, of
+        whole = "f" not in self._kinds
+        if len(self._seen) > 2 and not whole:
+            return "continuous", None, {}
+        if len(self._seen) > self._most:
+            raise ValueError(
+                f"y holds more than {self._most} different integers, which would be as "
+                "many classes. For a regression make them floats; for classes strings."
+            )
+        classes = np.asarray(sorted(self._seen))
+        if whole:
+            classes = classes.astype(np.int64)
+        return (
+            _kind(len(classes)),
+            classes,
+            {float(c): k for k, c in enumerate(classes)},
+        )
+
+
+def _kind(n_classes: int) -> str:
+    return "binary" if n_classes <= 2 else "multiclass"
+
+
+def frames_of(source: Any) -> Iterator[pd.DataFrame]:
+    """Return the frames of a source, one after the other.
+
+    Parameters
+    ----------
+    source : str, Path, pyarrow Dataset, iterable of frames, or callable
+        A Parquet file or a folder of them; or frames (pandas, polars, pyarrow), or a
+        callable that returns them.
+    """
+    if isinstance(source, (str, Path)):
+        import pyarrow.dataset
+
+        source = pyarrow.dataset.dataset(source, format="parquet")
+    if callable(source):
+        source = source()
+    if hasattr(source, "to_batches") and hasattr(source, "schema"):
+        # Little is read ahead: memory is what this is about.
+        source = source.to_batches(
+            batch_size=READ_ROWS, batch_readahead=1, fragment_readahead=1
+        )
+    if not isinstance(source, Iterable) or isinstance(source, pd.DataFrame):
+        raise TypeError(
+            f"fit_stream got a {type(source).__name__}: pass the path of a Parquet "
+            "file or folder, a pyarrow Dataset, or an iterable of frames. For one "
+            "frame use fit."
+        )
+    for frame in source:
+        if not isinstance(frame, pd.DataFrame) and hasattr(frame, "to_pandas"):
+            frame = frame.to_pandas()
+        if not isinstance(frame, pd.DataFrame):
+            raise TypeError(
+                f"fit_stream got a batch of type {type(frame).__name__}: each must be "
+                "a frame with the target among its columns."
+            )
+        if len(frame):
+            yield frame
+
+
+def take_column(frame: pd.DataFrame, name: str, what: str) -> pd.Series:
+    """Return a column by name; raise a `ColumnError` if it is not there."""
+    if name not in frame.columns:
+        raise ColumnError(
+            f"fit_stream(..., {what}={name!r}): a batch has no such column. Its "
+            f"columns are {list(frame.columns)[:20]!r}."
+        )
+    return frame[name]
+
+
+class StreamReader:
+    """Splits batches into inputs, target, weight and fold, and spools them.
+
+    Parameters
+    ----------
+    target : str
+    sample_weight, groups : str or None
+        Columns.
+    n_folds : int
+        0: no folds.
+    seed : int
+        Draws the folds.
+
+    Attributes
+    ----------
+    spool : Spool
+    weight : float
+        Of all rows.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        sample_weight: str | None,
+        groups: str | None,
+        n_folds: int,
+        seed: int,
+    ) -> None:
+        self._names = (target, sample_weight, groups)
+        self._n_folds, self._seed = n_folds, seed
+        self._generator = np.random.default_rng(seed)
+        self._log = TargetLog(MOST_INTEGER_CLASSES)
+        self.weight = 0.0
+
+    def __enter__(self) -> "StreamReader":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if hasattr(self, "spool"):
+            self.spool.close()
+
+    def open(self, n_categorical: int, n_numeric: int) -> None:
+        """Make the spool."""
+        self.spool = Spool(n_categorical, n_numeric)
+
+    def batches(self, source: Any) -> Iterator[tuple[pd.DataFrame, Any]]:
+        """Return the inputs and weights of each batch."""
+        target, sample_weight, groups = self._names
+        for frame in frames_of(source):
+            self._target = self._log.encode(take_column(frame, target, "target"))
+            self._fold = self._folds(frame, groups)
+            weight = None
+            if sample_weight is not None:
+                weight = take_column(frame, sample_weight, "sample_weight")
+            names = [name for name in self._names if name is not None]
+            yield frame.drop(columns=names), weight
+
+    def _folds(self, frame: pd.DataFrame, groups: str | None) -> NDArray[np.int64]:
+        if not self._n_folds:
+            return np.zeros(len(frame), dtype=np.int64)
+        if groups is None:
+            return self._generator.integers(self._n_folds, size=len(frame))
+        # A group has the same fold in every batch.
+        column = take_column(frame, groups, "groups")
+        buckets = Hashing(self._n_folds, self._seed).buckets(column)
+        return buckets.fillna(0).to_numpy(dtype=np.int64)
+
+    def write(
+        self,
+        codes: NDArray[np.int32],
+        numeric: NDArray[np.float64],
+        weight: NDArray[np.float64],
+    ) -> None:
+        """Spool the batch that was returned last."""
+        self.weight += float(weight.sum())
+        self.spool.append(
+            codes=codes,
+            numeric=numeric,
+            target=self._target,
+            weight=weight,
+            fold=self._fold,
+        )
+
+    def finish(
+        self, numbers: list[NDArray[np.int32]]
+    ) -> tuple[str, NDArray[Any] | None]:
+        """Give codes and classes anew; return the kind of target and its classes."""
+        kind, classes, of = self._log.finish()
+        self.spool.recode(numbers, of)
+        return kind, classes
