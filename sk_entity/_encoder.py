@@ -28,7 +28,7 @@ from sk_entity._categories import (
 )
 from sk_entity._extras import Extras, learn_extras
 from sk_entity._lookup import look_up, write_features
-from sk_entity._pretrained import Pretrained, read_vectors, table_vectors
+from sk_entity._pretrained import GivenVectors, read_pretrained
 from sk_entity._statistics import Evidence, target_columns
 from sk_entity._streaming import SAMPLE_ROWS, StreamReader
 from sk_entity._table import EmbeddingTable, coordinate_names
@@ -180,9 +180,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     verbose : int, default=0
         1 shows a progress bar.
     warm_start : bool, default=False
-        Whether :meth:`fit` keeps the decoder of the last fit, so that vectors stay in
-        the same space, its categories and its output columns. Training rows still get
-        out-of-fold vectors.
+        Whether :meth:`fit` keeps the decoder of the last fit as it is, so that vectors
+        stay in the same space, its categories and its output columns. Training rows
+        still get out-of-fold vectors.
     cv : int, splitter, iterable or None, default=5
         Folds of the cross-fitting: stratified for classification, and shuffled. A
         splitter's validation folds must cover every row once. ``None`` turns
@@ -513,7 +513,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             self._read(source, reader, seed)
             coder = self._coder
             codes = Codes(np.empty((0, 0), np.int32), (None,) * len(coder.table_of))
-            layout = self._layout(coder, codes, True)
+            layout = self._layout(coder, codes, {}, True)
             trained = train_spooled(
                 reader.spool,
                 [part.vocabulary.code_counts for part in coder.coders],
@@ -707,6 +707,12 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             coder = self._build_coder(frame, weight, seed, **self._limits)
         else:
             coder = self._coder.extend(frame, weight, **self._limits)
+        given = read_pretrained(self.pretrained, self._names(coder), coder)
+        if fresh:
+            for t, source in given.items():
+                source.check_dim(self.embedding_dim)
+                vocabulary = source.join(coder.coders[t].vocabulary)
+                coder = coder.with_vocabulary(t, vocabulary)
         codes = coder.encode(frame)
         rows = Rows(
             codes.known().numbers,
@@ -720,8 +726,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             self._coder, self.net_, self.history_ = coder, None, pd.DataFrame()
             self._store([], [], Extras([], [], None))
             return frame, codes, fold, [], self._extras
-        layout = self._layout(coder, codes, fresh)
-        start = self._start(coder, layout, kept, float(weight.sum()))
+        layout = self._layout(coder, codes, given, fresh)
+        start = self._start(coder, layout, given, kept, float(weight.sum()))
         trained = train(
             rows,
             layout=layout,
@@ -766,19 +772,21 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         self._store(vectors, counts, final)
 
     def _start(
-        self, coder: FrameCoder, layout: Layout, kept: str, weight: float
+        self,
+        coder: FrameCoder,
+        layout: Layout,
+        given: dict[int, GivenVectors],
+        kept: str,
+        weight: float,
     ) -> "Start":
         """Return what training starts from: given vectors, or an earlier fit."""
         from sk_entity._learning.start import Earlier, Start
 
-        given = self._pretrained(coder)
-        frozen = frozenset(t for t, (_, source) in given.items() if source.freeze)
+        frozen = frozenset(t for t, source in given.items() if source.freeze)
         if kept == "nothing":
             vectors = {
-                t: table_vectors(
-                    name, source.vectors, coder.coders[t].vocabulary, layout.n_codes[t]
-                )
-                for t, (name, source) in given.items()
+                t: source.rows(coder.coders[t].vocabulary)
+                for t, source in given.items()
             }
             return Start(vectors, frozen)
         rows = padded if kept == "vectors" else priors_only
@@ -789,35 +797,11 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         earlier = Earlier(
             decoder=self.net_.module_.decoder.state_dict(),
             scaling=self._scaling,
-            predictor=self._extras.predictor,
-            pace=weight / (self._weight + weight),
+            # Heads of an earlier fit have seen the targets of the same rows.
+            predictor=self._extras.predictor if kept == "vectors" else None,
+            pace=weight / (self._weight + weight) if kept == "vectors" else 0.0,
         )
         return Start(vectors, frozen, earlier)
-
-    def _pretrained(self, coder: FrameCoder) -> dict[int, tuple[str, Pretrained]]:
-        """Return the column and source of the tables that start from given vectors."""
-        names, found = self._names(coder), dict[int, tuple[str, Pretrained]]()
-        for name, source in (self.pretrained or {}).items():
-            if str(name) not in names:
-                raise ColumnError(
-                    f"pretrained names {name!r}, which is not a categorical column. "
-                    f"Those are {names!r}."
-                )
-            if not isinstance(source, Pretrained):
-                source = Pretrained(source)
-            t = coder.table_of[names.index(str(name))]
-            if t in found:
-                raise ColumnError(
-                    f"pretrained names {found[t][0]!r} and {name!r}, which share a "
-                    "table: give vectors for one of them."
-                )
-            if coder.coders[t].subwords or coder.coders[t].plan.hash_buckets:
-                raise ColumnError(
-                    f"pretrained names {name!r}, a column with subwords or "
-                    "hash_buckets: vectors can be given for columns of whole values."
-                )
-            found[t] = str(name), source
-        return found
 
     def _build_coder(
         self,
@@ -859,37 +843,29 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         names = input_names(self)
         return [names[i] for i in coder.selection.categorical]
 
-    def _layout(self, coder: FrameCoder, codes: Codes, fresh: bool) -> Layout:
-        n_codes = [part.n_codes for part in coder.coders]
-        dims = self._dims(coder) if fresh else [v.shape[1] for v in self._vectors]
-        return Layout(n_codes, dims, coder.table_of, list(codes.bags))
-
-    def _dims(self, coder: FrameCoder) -> list[int]:
-        """Return the embedding dimension of each table."""
+    def _layout(
+        self,
+        coder: FrameCoder,
+        codes: Codes,
+        given: dict[int, GivenVectors],
+        fresh: bool,
+    ) -> Layout:
         from sk_entity._learning.sizes import embedding_dims
 
-        names = self._names(coder)
-        dims = embedding_dims(
-            self.embedding_dim,
-            [[names[j] for j in part.plan.columns] for part in coder.coders],
-            # The unknown code is no category.
-            [part.vocabulary.n_codes - 1 for part in coder.coders],
-            [part.vocabulary.total for part in coder.coders],
-        )
-        rule = self.embedding_dim
-        for t, (name, source) in self._pretrained(coder).items():
-            given = read_vectors(name, source.vectors)[0].shape[1]
-            asked = dims[t] if isinstance(rule, Integral) else given
-            if isinstance(rule, Mapping) and name in rule:
-                asked = rule[name]
-            if asked != given:
-                raise ColumnError(
-                    f"pretrained for column {name!r} has vectors of {given} "
-                    f"coordinates, but embedding_dim asks for {asked}: leave the "
-                    "column out of embedding_dim, or give vectors of that length."
-                )
-            dims[t] = given
-        return dims
+        names, n_codes = self._names(coder), [part.n_codes for part in coder.coders]
+        if fresh:
+            dims = embedding_dims(
+                self.embedding_dim,
+                [[names[j] for j in part.plan.columns] for part in coder.coders],
+                # The unknown code is no category.
+                [part.vocabulary.n_codes - 1 for part in coder.coders],
+                [part.vocabulary.total for part in coder.coders],
+            )
+            for t, source in given.items():
+                dims[t] = source.dim
+        else:
+            dims = [vectors.shape[1] for vectors in self._vectors]
+        return Layout(n_codes, dims, coder.table_of, list(codes.bags))
 
     def _store(
         self,

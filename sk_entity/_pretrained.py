@@ -1,8 +1,9 @@
 """Vectors from elsewhere -> rows of a table, by category value."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sk_entity._categories import Vocabulary
+from sk_entity._categories import FrameCoder, Vocabulary
 from sk_entity._table import EmbeddingTable
 from sk_entity.exceptions import ColumnError, PretrainedWarning
 
@@ -41,7 +42,133 @@ class Pretrained:
     freeze: bool = False
 
 
-def read_vectors(name: str, given: Any) -> tuple[pd.DataFrame, NDArray[np.float32]]:
+@dataclass(frozen=True, eq=False)
+class GivenVectors:
+    """Vectors from which one table starts.
+
+    Attributes
+    ----------
+    name : str
+        The column that they were given for.
+    vectors : DataFrame of shape (n_values, dim), float32
+        By category value.
+    unknown : ndarray of shape (dim,), float32
+        That of unknown values.
+    freeze : bool
+    """
+
+    name: str
+    vectors: pd.DataFrame
+    unknown: NDArray[np.float32]
+    freeze: bool
+
+    @property
+    def dim(self) -> int:
+        """Length of the vectors."""
+        return int(self.vectors.shape[1])
+
+    def check_dim(self, rule: Any) -> None:
+        """Raise a `ColumnError` if ``embedding_dim`` asks for another dimension."""
+        asked = rule.get(self.name) if isinstance(rule, Mapping) else rule
+        if isinstance(asked, Integral) and asked != self.dim:
+            raise ColumnError(
+                f"pretrained for column {self.name!r} has vectors of {self.dim} "
+                f"coordinates, but embedding_dim asks for {asked}: leave the column "
+                "out of embedding_dim, or give vectors of that length."
+            )
+
+    def join(self, vocabulary: Vocabulary) -> Vocabulary:
+        """Return the vocabulary with the values that only the vectors know.
+
+        Raises
+        ------
+        ColumnError
+            If the vectors know none of the column's values.
+        """
+        known = pd.Series(self.vectors.index, dtype=object)
+        codes, _ = vocabulary.encode(known)
+        found = np.isin(vocabulary.codes, codes)
+        lacking = vocabulary.categories[~found]
+        if len(lacking) and not found.any():
+            raise ColumnError(
+                f"pretrained for column {self.name!r} holds none of the column's "
+                f"values, such as {list(lacking[:3])!r}; it holds "
+                f"{list(self.vectors.index[:3])!r}. The keys must be the values as "
+                "they stand in X."
+            )
+        if len(lacking):
+            warnings.warn(
+                f"pretrained for column {self.name!r} lacks {len(lacking)} of "
+                f"{len(found)} values, for example {list(lacking[:3])!r}: they start "
+                "at the vector of unknown values.",
+                PretrainedWarning,
+                stacklevel=2,
+            )
+        return vocabulary.joined(known)
+
+    def rows(self, vocabulary: Vocabulary) -> NDArray[np.float32]:
+        """Return the rows of the table.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_codes, dim), float32
+            NaN where nothing is given; row 0 is the vector of unknown values.
+        """
+        codes, _ = vocabulary.encode(pd.Series(self.vectors.index, dtype=object))
+        # Infrequent categories share a row: the mean of theirs.
+        count = np.bincount(codes, minlength=vocabulary.n_codes)
+        total = np.zeros((vocabulary.n_codes, self.dim))
+        np.add.at(total, codes, self.vectors.to_numpy())
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rows = (total / count[:, None]).astype(np.float32)
+        rows[0] = self.unknown
+        return rows
+
+
+def read_pretrained(
+    pretrained: Mapping[str, Any] | None, names: Sequence[str], coder: FrameCoder
+) -> dict[int, GivenVectors]:
+    """Return the vectors that tables start from.
+
+    Parameters
+    ----------
+    pretrained : dict or None
+        As the encoder's parameter.
+    names : list of str
+        The categorical columns.
+    coder : FrameCoder
+
+    Raises
+    ------
+    ColumnError
+        If vectors are given for what has no table of its own, or are not vectors.
+    """
+    found = dict[int, GivenVectors]()
+    for name, source in (pretrained or {}).items():
+        if str(name) not in names:
+            raise ColumnError(
+                f"pretrained names {name!r}, which is not a categorical column. "
+                f"Those are {list(names)!r}."
+            )
+        if not isinstance(source, Pretrained):
+            source = Pretrained(source)
+        t = coder.table_of[names.index(str(name))]
+        if t in found:
+            raise ColumnError(
+                f"pretrained names {found[t].name!r} and {name!r}, which share a "
+                "table: give vectors for one of them."
+            )
+        if coder.coders[t].subwords or coder.coders[t].plan.hash_buckets:
+            raise ColumnError(
+                f"pretrained names {name!r}, a column with subwords or hash_buckets: "
+                "vectors can be given for columns of whole values."
+            )
+        vectors, unknown = _read(str(name), source.vectors)
+        found[t] = GivenVectors(str(name), vectors, unknown, source.freeze)
+    return found
+
+
+def _read(name: str, given: Any) -> tuple[pd.DataFrame, NDArray[np.float32]]:
     """Return given vectors as a frame by value, and that of unknown values.
 
     Parameters
@@ -94,53 +221,6 @@ def read_vectors(name: str, given: Any) -> tuple[pd.DataFrame, NDArray[np.float3
     if unknown is None:
         unknown = vectors.to_numpy().mean(axis=0)
     return vectors, unknown.astype(np.float32)
-
-
-def table_vectors(
-    name: str, given: Any, vocabulary: Vocabulary, n_codes: int
-) -> NDArray[np.float32]:
-    """Return the rows of a table that start from given vectors.
-
-    Parameters
-    ----------
-    name : str
-        The column.
-    given : EmbeddingTable, DataFrame, dict, str or Path
-    vocabulary : Vocabulary
-    n_codes : int
-        Rows of the table.
-
-    Returns
-    -------
-    rows : ndarray of shape (n_codes, dim), float32
-        NaN where nothing is given; row 0 is the vector of unknown values.
-    """
-    vectors, unknown = read_vectors(name, given)
-    codes, missing = vocabulary.encode(pd.Series(vectors.index, dtype=object))
-    used = (codes > 0) & (~missing | (codes == vocabulary.missing_code))
-    count = np.bincount(codes[used], minlength=n_codes)
-    # Infrequent categories share a row: the mean of theirs.
-    total = np.zeros((n_codes, vectors.shape[1]))
-    np.add.at(total, codes[used], vectors.to_numpy()[used])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        rows = (total / count[:, None]).astype(np.float32)
-    rows[0] = unknown
-    lacking = vocabulary.categories[count[vocabulary.codes] == 0]
-    if len(lacking) == len(vocabulary.categories):
-        raise ColumnError(
-            f"pretrained for column {name!r} holds none of the column's values, such "
-            f"as {list(lacking[:3])!r}; it holds {list(vectors.index[:3])!r}. The keys "
-            "must be the values as they stand in X."
-        )
-    if len(lacking):
-        warnings.warn(
-            f"pretrained for column {name!r} lacks {len(lacking)} of "
-            f"{len(vocabulary.categories)} values, for example {list(lacking[:3])!r}: "
-            "they start at the vector of unknown values.",
-            PretrainedWarning,
-            stacklevel=2,
-        )
-    return rows
 
 
 def _read_file(name: str, path: Path) -> pd.DataFrame:

@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+
+#: Seeds of two content hashes, and what mixes the parts of an entry.
+_HASH_KEYS = (0x243F6A8885A308D3, 0x13198A2E03707344)
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +30,8 @@ class Bags:
         The code of the whole cell in its column's vocabulary; 0 where it has none.
     masked : ndarray of shape (n_bags,), int32
         The bag that stands for each when training hides what it holds.
+    key : ndarray of shape (n_bags,), uint64
+        A hash of what each bag holds, whatever its number.
     """
 
     start: NDArray[np.int64]
@@ -32,6 +39,7 @@ class Bags:
     share: NDArray[np.float32]
     code: NDArray[np.int32]
     masked: NDArray[np.int32]
+    key: NDArray[np.uint64]
 
     def __len__(self) -> int:
         return len(self.start) - 1
@@ -48,6 +56,8 @@ class Bags:
         masked: NDArray[np.int32] | None = None,
     ) -> "Bags":
         """Sort entries by bag and row, add up repeated rows, and scale to means.
+
+        Equal bags stay apart; see `distinct`.
 
         Parameters
         ----------
@@ -70,15 +80,36 @@ class Bags:
         matrix.sort_indices()
         total = np.add.reduceat(matrix.data, matrix.indptr[:-1])
         nothing = np.zeros(n_bags, dtype=np.int32)
+        start, row = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
+        share = matrix.data / np.repeat(total, np.diff(start))
+        share = share.astype(np.float32)
         return cls(
-            start=matrix.indptr.astype(np.int64),
-            row=matrix.indices.astype(np.int32),
-            share=(matrix.data / np.repeat(total, np.diff(matrix.indptr))).astype(
-                np.float32
-            ),
+            start=start,
+            row=row,
+            share=share,
             code=nothing if code is None else code,
             masked=nothing if masked is None else masked,
+            key=_keys(start, row, share, _HASH_KEYS[0]),
         )
+
+    def distinct(self) -> tuple[NDArray[np.int32], "Bags"]:
+        """Merge equal bags; return the new number of each bag, and those left.
+
+        Bags are equal if two content hashes of 64 bits are.
+        """
+        other = _keys(self.start, self.row, self.share, _HASH_KEYS[1])
+        number, _ = pd.factorize(
+            pd.MultiIndex.from_arrays([self.key, other])
+        )  # by first appearance: the unknown bag stays number 0
+        n = int(number.max()) + 1
+        first = np.full(n, len(self))
+        np.minimum.at(first, number, np.arange(len(self)))
+        length = np.diff(self.start)[first]
+        start = np.concatenate([[0], length.cumsum()])
+        _, row, share = self.entries(first.astype(np.int32))
+        masked = number[self.masked[first]].astype(np.int32)
+        left = Bags(start, row, share, self.code[first], masked, self.key[first])
+        return number.astype(np.int32), left
 
     def compose(self, tables: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the means of table rows: one row a bag.
@@ -104,6 +135,19 @@ class Bags:
         first = np.cumsum(length) - length
         place = np.arange(len(cell)) - first[cell] + self.start[cells][cell]
         return cell, self.row[place], self.share[place]
+
+
+def _keys(
+    start: NDArray[np.int64],
+    row: NDArray[np.int32],
+    share: NDArray[np.float32],
+    seed: int,
+) -> NDArray[np.uint64]:
+    """Hash what each bag holds: entries one by one, then their sum."""
+    entry = pd.util.hash_array(row.astype(np.int64)) * _ODD
+    entry ^= pd.util.hash_array(share)
+    mixed = pd.util.hash_array(entry ^ np.uint64(seed))
+    return np.add.reduceat(mixed, start[:-1]) if len(start) > 1 else mixed
 
 
 @dataclass(frozen=True, eq=False)

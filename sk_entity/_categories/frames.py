@@ -63,6 +63,12 @@ class FrameCoder:
         ]
         return replace(self, coders=tuple(coders))
 
+    def with_vocabulary(self, table: int, vocabulary: Vocabulary) -> "FrameCoder":
+        """Return the coder with another vocabulary of one table."""
+        coders = list(self.coders)
+        coders[table] = replace(coders[table], vocabulary=vocabulary)
+        return replace(self, coders=tuple(coders))
+
     def numbered(self, **limits: Any) -> tuple["FrameCoder", list[NDArray[np.int32]]]:
         """Give codes anew; return the new codes by the old ones of each column."""
         pairs = [coder.numbered(**limits) for coder in self.coders]

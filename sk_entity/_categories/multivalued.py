@@ -15,8 +15,6 @@ from sk_entity.exceptions import CellTypeError
 
 #: What a cell without a separator may be. Dicts and strings are not lists of values.
 _CONTAINERS = (list, tuple, set, frozenset, np.ndarray, pd.Series, pd.Index)
-#: Two hashes of a bag, by which equal ones are found: 128 bits.
-_KEYS = ("0123456789abcdef", "fedcba9876543210")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +85,7 @@ class MultiValued:
             row = np.append(row, np.full(len(nothing), self.vocabulary.missing_code))
             weight = np.concatenate([weight, np.ones(len(nothing))])
         bags = Bags.build(owner + 1, row.astype(np.int32), weight, n_cells + 2)
-        number, bags = _distinct(bags)
+        number, bags = bags.distinct()
         cell = np.where(elements.cell < 0, n_cells, elements.cell)
         return Cells(
             number[cell + 1], ~holds[cell], (holds & ~known)[cell], odd[cell], bags
@@ -224,34 +222,3 @@ def _without_missing(elements: Elements) -> Elements:
         elements.weight[here],
         elements.n_cells,
     )
-
-
-def _distinct(bags: Bags) -> tuple[NDArray[np.int32], Bags]:
-    """Merge equal bags; return the new number of each bag, and those that are left.
-
-    Bags are equal if two content hashes of 64 bits are.
-    """
-    bag = np.repeat(np.arange(len(bags)), np.diff(bags.start))
-    keys = []
-    for key in _KEYS:
-        entry = pd.util.hash_array(bags.row.astype(np.int64), hash_key=key)
-        entry = entry * np.uint64(0x9E3779B97F4A7C15)
-        entry ^= pd.util.hash_array(bags.share, hash_key=key)
-        mixed = pd.util.hash_array(entry, hash_key=key)
-        keys.append(np.add.reduceat(mixed, bags.start[:-1]))
-    both = np.stack(keys, axis=1).view(np.dtype([("a", "u8"), ("b", "u8")]))[:, 0]
-    _, first, number = np.unique(both, return_index=True, return_inverse=True)
-    # By first appearance, so that the unknown bag stays number 0.
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    kept = np.zeros(len(bags), dtype=bool)
-    kept[first] = True
-    entries = kept[bag]
-    left = Bags.build(
-        rank[number][bag[entries]],
-        bags.row[entries],
-        bags.share[entries].astype(np.float64),
-        len(first),
-    )
-    return rank[number].astype(np.int32), left

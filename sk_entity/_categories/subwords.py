@@ -103,10 +103,11 @@ class Subwords:
         missing_code = self.vocabulary.missing_code
         own = np.append(own, UNKNOWN if missing_code is None else missing_code)
         bags = self._bags(own.astype(np.int32), list(map(_pieces, uniques)))
-        number = np.where(row < 0, len(uniques), row).astype(np.int32) + 1
         missing = row < 0
-        unknown = (own[number - 1] == UNKNOWN) & ~missing
-        return Cells(number, missing, unknown, unknown, bags)
+        place = np.where(missing, len(uniques), row)
+        unknown = (own[place] == UNKNOWN) & ~missing
+        number, bags = bags.distinct()
+        return Cells(number[place + 1], missing, unknown, unknown, bags)
 
     def _bags(self, own: NDArray[np.int32], lists: Sequence[list[str]]) -> Bags:
         """Return bags of values and of missing, and these with their own row hidden."""

@@ -201,6 +201,27 @@ class Vocabulary:
         code_of[-1] = UNKNOWN if self.missing_code is None else self.missing_code
         return code_of.take(row, mode="wrap"), row < 0
 
+    def joined(self, values: pd.Series) -> Self:
+        """Return the vocabulary with values that no row holds; none is infrequent."""
+        found, _, _ = _count(values, np.ones(len(values)))
+        if len(self.categories):
+            found = found[_indexer(self.categories, found) < 0]
+        n = len(found)
+        old = self.categories
+        if pdt.is_object_dtype(old.dtype) != pdt.is_object_dtype(found.dtype):
+            old, found = old.astype(object), found.astype(object)
+        categories = old.append(found) if len(old) else found
+        order = _sorted_order(categories)
+        codes = np.append(self.codes, self.n_codes + np.arange(n))
+        counts = np.append(self.counts, np.zeros(n))
+        return replace(
+            self,
+            categories=categories[order],
+            codes=codes[order],
+            counts=counts[order],
+            n_codes=self.n_codes + n,
+        )
+
     def cells(self, values: pd.Series) -> Cells:
         """Encode a column whose cells are one value each."""
         codes, missing = self.encode(values)
@@ -211,11 +232,13 @@ class Vocabulary:
     def refuse(values: pd.Series, mask: NDArray[np.bool_], what: str) -> None:
         """Raise a `CategoryError` if any row of ``mask`` is True."""
         if mask.any():
-            shown = list(pd.unique(values[mask]))[:5]
+            # By what they look like: cells may be lists, which do not hash.
+            shown = {repr(value): value for value in values[mask].head(1000)}
             raise CategoryError(
                 f"Column {values.name!r} has {int(mask.sum())} {what} cells, for "
-                f"example {shown!r}, and handle_{what}='error'. Clean the column, or "
-                f"pass handle_{what}='value' (a learned vector) or 'return_nan'."
+                f"example {list(shown.values())[:5]!r}, and handle_{what}='error'. "
+                f"Clean the column, or pass handle_{what}='value' (a learned vector) "
+                "or 'return_nan'."
             )
 
 

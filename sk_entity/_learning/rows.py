@@ -1,11 +1,14 @@
 """The training rows: codes, numbers, target, weight and fold, as whole arrays."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from sk_entity._categories import Bags
 
 #: Mixes the hashes of a row's cells.
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -49,21 +52,28 @@ class Rows:
             self.fold[index],
         )
 
-    def merged(self) -> "Rows":
+    def merged(self, bags: Sequence[Bags | None] | None = None) -> "Rows":
         """Merge equal rows of one fold into one that carries their weights.
 
         Rows of weight zero go. The order of the result depends on the rows' contents
         only, so that k equal rows and one row of weight k train the same net, to the
         last bit.
+
+        Parameters
+        ----------
+        bags : sequence of Bags or None
+            What the codes of each column stand for, where their numbers mean nothing.
         """
         seen = np.flatnonzero(self.weight > 0)
         columns = [*self.codes.T, *self.numeric.T, self.target, self.fold]
         # A content hash sorts in one pass; rows of unequal content and equal hash
         # (one pair in 2**64) would only stand side by side, never be merged.
         key = np.zeros(len(seen), dtype=np.uint64)
-        for column in columns:
+        for j, column in enumerate(columns):
+            some = bags[j] if bags is not None and j < len(bags) else None
+            content = column[seen] if some is None else some.key[column[seen]]
             key *= _ODD
-            key += pd.util.hash_array(column[seen])
+            key += pd.util.hash_array(content)
         order = seen[np.argsort(key)]
         first = np.zeros(len(order), dtype=bool)
         first[:1] = True

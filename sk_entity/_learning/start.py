@@ -64,8 +64,8 @@ class Earlier:
     predictor : Predictor or None
         Its last head.
     pace : float
-        Share of the new rows in all rows: the decoder, priors and heads learn at so
-        much of their rate, as a running mean moves.
+        The decoder and priors (and heads, if there is a predictor) learn at so much of
+        their rate: for new rows, their share in all rows, as a running mean moves.
     """
 
     decoder: dict[str, Any]

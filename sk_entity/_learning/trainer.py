@@ -134,7 +134,7 @@ def train(
     trained : Trained
     """
     with isolated(seed):
-        rows = rows.merged()
+        rows = rows.merged(layout.bags)
         # One row cannot both teach and judge.
         stop_early = settings.early_stopping and len(rows) > 1
         settings = replace(settings, early_stopping=stop_early)
