@@ -182,8 +182,7 @@ def frames(table, n_rows=1000):
 
 @pytest.mark.parametrize("limits", [{}, {"min_frequency": 160}, {"max_categories": 20}])
 def test_a_stream_teaches_what_the_frame_does(table, limits, monkeypatch):
-    if limits:  # rows that do not fit the buffer
-        limits = limits | {"max_epochs": 10}
+    limits = {"max_epochs": 20} | limits
     monkeypatch.setattr(batches, "_BUFFER", 2048)
     monkeypatch.setattr(batches, "_BLOCK", 512)
     X, y = table.drop(columns=["y", "w", "g"]), table["y"]
