@@ -414,8 +414,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
 
     def _kept_by_fit(self) -> str:
         """Return what `fit` keeps of an earlier fit."""
-        fitted = self.warm_start and getattr(self, "net_", None) is not None
-        return "space" if fitted else "nothing"
+        return "space" if self.warm_start and hasattr(self, "_coder") else "nothing"
 
     def partial_fit(
         self,
@@ -458,7 +457,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         ValueError
             If y holds a class that the first call did not know, and as :meth:`fit`.
         """
-        kept = "nothing" if getattr(self, "net_", None) is None else "vectors"
+        kept = "vectors" if hasattr(self, "_coder") else "nothing"
         self._fit(X, y, sample_weight, groups, classes=classes, kept=kept)
         return self
 

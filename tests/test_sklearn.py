@@ -34,6 +34,9 @@ class Classifying(EntityEmbeddingEncoder):
     def fit_transform(self, X, y, *, sample_weight=None, groups=None):
         return super().fit_transform(X, self._labels(y), sample_weight=sample_weight)
 
+    def partial_fit(self, X, y, classes=None, *, sample_weight=None, groups=None):
+        return super().partial_fit(X, self._labels(y), sample_weight=sample_weight)
+
     @staticmethod
     def _labels(y):
         given, y = y, np.asarray(y)
