@@ -1,12 +1,14 @@
 """Which pairs of categorical columns say more together than each alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sk_entity._statistics import Evidence, TargetStatistic
+from sk_entity.exceptions import ColumnError
 
 #: Most crosses that are chosen.
 MOST_CROSSES = 10
@@ -16,6 +18,48 @@ THRESHOLD = 4.0
 _MOST_ROWS = 50_000
 _MOST_SEEN = 500_000
 _MOST_PAIRS = 300
+
+
+def named_crosses(
+    crosses: str | Sequence[Any] | None,
+    names: Sequence[str],
+    multivalued: Collection[str],
+) -> list[tuple[int, int]]:
+    """Return the pairs of columns that the user named, as positions.
+
+    Parameters
+    ----------
+    crosses : str, list of pairs of str, or None
+        A str or None names none.
+    names : list of str
+        The categorical columns.
+    multivalued : list of str
+        Those whose cells hold several values.
+
+    Raises
+    ------
+    ColumnError
+        If a pair is none of two different columns with one value a cell.
+    """
+    if crosses is None or isinstance(crosses, str):
+        return []
+    pairs = []
+    for pair in crosses:
+        known = not isinstance(pair, str) and set(map(str, pair)) <= set(names)
+        if not known or len(pair) != 2 or len(set(pair)) != 2:
+            raise ColumnError(
+                f"crosses holds {pair!r}, which is not a pair of two categorical "
+                f"columns. Those are {list(names)!r}. Pass pairs of names, 'auto' or "
+                "None."
+            )
+        several = set(map(str, pair)) & set(multivalued)
+        if several:
+            raise ColumnError(
+                f"crosses holds {pair!r}, but the cells of {sorted(several)!r} are "
+                "multivalued: a cross needs one value a cell."
+            )
+        pairs.append((names.index(str(pair[0])), names.index(str(pair[1]))))
+    return pairs
 
 
 def sample_rows(evidence: Evidence) -> NDArray[np.intp]:

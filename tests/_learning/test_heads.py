@@ -64,7 +64,7 @@ def test_features_of_a_fold_depend_on_no_target_of_the_fold(monkeypatch):
     other rows that have.
     """
     # Equal rows are merged in an order that depends on targets: keep the order.
-    monkeypatch.setattr(Rows, "merged", lambda rows: rows)
+    monkeypatch.setattr(Rows, "merged", lambda rows, bags: rows)
     data = make_entities(400, n_categories=(6, 4), random_state=0)
     fold = np.arange(400) % 4
     splits = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(4)]

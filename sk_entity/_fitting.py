@@ -1,0 +1,468 @@
+"""Frame and target -> all that the encoder keeps."""
+
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sk_entity._categories import (
+    Codes,
+    FrameCoder,
+    Layout,
+    by_column,
+    multivalued_columns,
+    plan_tables,
+    select_columns,
+)
+from sk_entity._crosses import named_crosses
+from sk_entity._extras import Extras, learn_extras
+from sk_entity._lookup import look_up
+from sk_entity._naming import feature_groups
+from sk_entity._parameters import Parameters
+from sk_entity._pretrained import GivenVectors, read_pretrained
+from sk_entity._statistics import Evidence, target_columns
+from sk_entity._streaming import SAMPLE_ROWS, StreamReader
+from sk_entity._table import EmbeddingTable
+from sk_entity._updating import blended, padded, priors_only
+from sk_entity._validation import (
+    check_folds,
+    check_frame,
+    check_target,
+    check_weights,
+    exact_floats,
+    fresh_seed,
+    input_names,
+)
+from sk_entity.exceptions import ColumnError, NoCategoricalColumnsWarning
+
+if TYPE_CHECKING:
+    from sk_entity._learning.rows import Rows
+    from sk_entity._learning.start import Scaling, Start
+    from sk_entity._learning.trainer import Settings, Trained
+
+
+class Fitting(Parameters):
+    """Fits the encoder: at once, further, or from a stream."""
+
+    # What fit sets beside the attributes of the docstring.
+    _coder: FrameCoder
+    _vectors: list[NDArray[np.float32]]
+    _counts: list[NDArray[np.float64]]
+    _extras: Extras
+    _scaling: "Scaling"
+    _weight: float
+    target_type_: str
+    classes_: NDArray[Any] | None
+    net_: Any
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        groups: Any,
+        *,
+        classes: Any = None,
+        kept: str = "nothing",
+    ) -> tuple[
+        pd.DataFrame, Codes, NDArray[np.int32], list[NDArray[np.float32]], Extras
+    ]:
+        """Fit; return the frame, its codes and folds, and tables and extras by fold.
+
+        ``kept`` of an earlier fit: "nothing"; "space", the decoder and what makes
+        vectors mean what they meant; or "vectors", all of it.
+        """
+        # Here, not at the top: ``import sk_entity`` and ``transform`` need no torch.
+        from sk_entity._learning.rows import Rows
+        from sk_entity._learning.trainer import train
+
+        self._validate_params()
+        self._check_hidden_units()
+        fresh = kept == "nothing"
+        frame = check_frame(self, X, reset=fresh)
+        target = check_target(
+            y,
+            len(frame),
+            kind=None if fresh else self.target_type_,
+            classes=classes if fresh else self.classes_,
+        )
+        weight = check_weights(sample_weight, frame)
+        seed = fresh_seed(self.random_state)
+        fold, n_folds = check_folds(self.cv, target, groups=groups, seed=seed)
+        self.target_type_, self.classes_ = target.kind, target.classes
+        if fresh:
+            coder = self._build_coder(frame, weight, seed, **self._limits)
+        else:
+            coder = self._coder.extend(frame, weight, **self._limits)
+        given = read_pretrained(self.pretrained, self._names(coder), coder)
+        if fresh:
+            for t, source in given.items():
+                source.check_dim(self.embedding_dim)
+                vocabulary = source.join(coder.coders[t].vocabulary)
+                coder = coder.with_vocabulary(t, vocabulary)
+        codes = coder.encode(frame)
+        rows = Rows(
+            codes.known().numbers,
+            self._numeric(frame, coder),
+            target.values,
+            weight,
+            fold,
+        )
+        if not coder.coders:
+            self._warn_no_categories(input_names(self))
+            self._coder, self.net_, self.history_ = coder, None, pd.DataFrame()
+            self._store([], [], Extras([], [], None))
+            return frame, codes, fold, [], self._extras
+        layout = self._layout(coder, codes, given, fresh)
+        start = self._start(coder, layout, given, kept, float(weight.sum()))
+        trained = train(
+            rows,
+            layout=layout,
+            n_folds=n_folds,
+            n_classes=self._n_classes,
+            settings=self._settings(n_folds),
+            start=start,
+            seed=seed,
+        )
+        evidence = self._evidence(coder, rows, codes, layout, n_folds)
+        extras = self._learn_extras(
+            rows, evidence, trained, self._named_crosses(coder) if fresh else None
+        )
+        self._keep(coder, trained, extras, kept, float(weight.sum()))
+        return frame, codes, fold, trained.tables, extras
+
+    def _keep(
+        self,
+        coder: FrameCoder,
+        trained: "Trained",
+        extras: Extras,
+        kept: str,
+        weight: float,
+    ) -> None:
+        """Store what was learned, joined with what was kept."""
+        vectors, counts = [table[-1] for table in trained.tables], trained.counts
+        final, history = extras.final(), trained.history
+        if kept != "nothing":
+            vectors, counts = blended(
+                self._vectors,
+                self._counts,
+                vectors,
+                counts,
+                same_rows=kept == "space",
+            )
+        if kept == "vectors":
+            final = self._extras.merged(final)
+            weight += self._weight
+            history = pd.concat([self.history_, history], ignore_index=True)
+        self._coder, self._scaling, self._weight = coder, trained.scaling, weight
+        self.net_, self.history_ = trained.net, history
+        self._store(vectors, counts, final)
+
+    def _start(
+        self,
+        coder: FrameCoder,
+        layout: Layout,
+        given: dict[int, GivenVectors],
+        kept: str,
+        weight: float,
+    ) -> "Start":
+        """Return what training starts from: given vectors, or an earlier fit."""
+        from sk_entity._learning.start import Earlier, Start
+
+        frozen = frozenset(t for t, source in given.items() if source.freeze)
+        if kept == "nothing":
+            vectors = {
+                t: source.rows(coder.coders[t].vocabulary)
+                for t, source in given.items()
+            }
+            return Start(vectors, frozen)
+        rows = padded if kept == "vectors" else priors_only
+        vectors = {
+            t: (padded if t in frozen else rows)(old, layout.n_codes[t])
+            for t, old in enumerate(self._vectors)
+        }
+        earlier = Earlier(
+            decoder=self.net_.module_.decoder.state_dict(),
+            scaling=self._scaling,
+            # Heads of an earlier fit have seen the targets of the same rows.
+            predictor=self._extras.predictor if kept == "vectors" else None,
+            pace=weight / (self._weight + weight) if kept == "vectors" else 0.0,
+        )
+        return Start(vectors, frozen, earlier)
+
+    def _build_coder(
+        self,
+        frame: pd.DataFrame,
+        weight: NDArray[np.float64],
+        seed: int,
+        **limits: Any,
+    ) -> FrameCoder:
+        multivalued = multivalued_columns(self.multivalued)
+        selection = select_columns(frame, self.categorical_features, multivalued)
+        names = input_names(self)
+        plans = plan_tables(
+            [names[i] for i in selection.categorical],
+            shared_embeddings=self.shared_embeddings,
+            multivalued=self.multivalued,
+            hash_buckets=self.hash_buckets,
+            subwords=self.subwords,
+        )
+        return FrameCoder.build(
+            frame,
+            weight,
+            selection,
+            plans,
+            handle_unknown=self.handle_unknown,
+            handle_missing=self.handle_missing,
+            seed=seed,
+            **limits,
+        )
+
+    def _names(self, coder: FrameCoder) -> list[str]:
+        """Names of the categorical columns."""
+        names = input_names(self)
+        return [names[i] for i in coder.selection.categorical]
+
+    def _named_crosses(self, coder: FrameCoder) -> list[tuple[int, int]]:
+        multivalued = multivalued_columns(self.multivalued)
+        return named_crosses(self.crosses, self._names(coder), multivalued)
+
+    def _layout(
+        self,
+        coder: FrameCoder,
+        codes: Codes,
+        given: dict[int, GivenVectors],
+        fresh: bool,
+    ) -> Layout:
+        from sk_entity._learning.sizes import embedding_dims
+
+        names, n_codes = self._names(coder), [part.n_codes for part in coder.coders]
+        if fresh:
+            dims = embedding_dims(
+                self.embedding_dim,
+                [[names[j] for j in part.plan.columns] for part in coder.coders],
+                # The unknown code is no category.
+                [part.vocabulary.n_codes - 1 for part in coder.coders],
+                [part.vocabulary.total for part in coder.coders],
+            )
+            for t, source in given.items():
+                dims[t] = source.dim
+        else:
+            dims = [vectors.shape[1] for vectors in self._vectors]
+        return Layout(n_codes, dims, coder.table_of, list(codes.bags))
+
+    def _store(
+        self,
+        vectors: list[NDArray[np.float32]],
+        counts: list[NDArray[np.float64]],
+        extras: Extras,
+    ) -> None:
+        """Set what `transform` needs, and what users look at."""
+        names = self._names(self._coder)
+        self._vectors, self._counts, self._extras = vectors, counts, extras
+        self.embeddings_ = {
+            name: EmbeddingTable(
+                name,
+                self._coder.coders[t].vocabulary,
+                self._vectors[t],
+                counts[t],
+                self._coder.coders[t].subwords,
+            )
+            for name, t in zip(names, self._coder.table_of, strict=True)
+        }
+        self.crosses_ = [
+            (names[a], names[b]) for a, b in (c.columns for c in extras.crosses)
+        ]
+        passes = self.remainder == "passthrough"
+        passed = self._coder.selection.numeric if passes else ()
+        inputs = input_names(self)
+        self.feature_groups_ = feature_groups(
+            self.embeddings_,
+            self.crosses_,
+            classes=self.classes_,
+            add_statistics=self.add_statistics,
+            add_support=self.add_support,
+            add_prediction=extras.predictor is not None,
+            passed=[inputs[i] for i in passed]
+            if self.remainder == "passthrough"
+            else [],
+        )
+
+    def _settings(self, n_folds: int) -> "Settings":
+        from sk_entity._learning.trainer import Settings
+
+        return Settings(
+            hidden_units=tuple(self.hidden_units),
+            dropout=self.dropout,
+            embedding_dropout=self.embedding_dropout,
+            shrinkage=self.shrinkage,
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            early_stopping=self.early_stopping,
+            net_params=self.net_params or {},
+            device=self.device,
+            verbose=self.verbose,
+            predict=self._adds_prediction(n_folds) or self._chooses_crosses(n_folds),
+        )
+
+    @property
+    def _n_classes(self) -> int | None:
+        return None if self.classes_ is None else len(self.classes_)
+
+    def _evidence(
+        self,
+        coder: FrameCoder,
+        rows: "Rows",
+        codes: Codes,
+        layout: Layout,
+        n_folds: int,
+    ) -> Evidence:
+        coders = [coder.coders[t] for t in layout.table_of]
+        return Evidence(
+            layout=layout,
+            numbers=rows.codes,
+            codes=codes.known().whole(),
+            n_codes=[
+                1 if part.plan.multivalued else part.vocabulary.n_codes
+                for part in coders
+            ],
+            target=target_columns(rows.target, self._n_classes),
+            weight=rows.weight,
+            fold=rows.fold,
+            n_folds=n_folds,
+        )
+
+    def _learn_extras(
+        self,
+        rows: "Rows",
+        evidence: Evidence,
+        trained: "Trained",
+        crosses: list[tuple[int, int]] | None,
+    ) -> Extras:
+        """Learn what stands beside the vectors; with the earlier crosses for None."""
+        predictor, layout = trained.predictor, evidence.layout
+
+        def predict(index: NDArray[np.intp]) -> NDArray[np.float64]:
+            assert predictor is not None
+            fold = rows.fold[index]
+            cells = by_column(trained.tables, layout.table_of, layout.bags)
+            vectors = look_up(cells, rows.codes[index], fold)
+            return predictor.predict(vectors, rows.numeric[index], fold)
+
+        n_folds = evidence.n_folds
+        choose = crosses is not None and self._chooses_crosses(n_folds)
+        if crosses is None:
+            crosses = [(a, b) for a, b in (c.columns for c in self._extras.crosses)]
+        return learn_extras(
+            evidence,
+            predict=predict if choose else None,
+            predictor=predictor if self._adds_prediction(n_folds) else None,
+            crosses=crosses,
+            add_statistics=self.add_statistics,
+            add_support=self.add_support,
+        )
+
+    def _numeric(self, frame: pd.DataFrame, coder: FrameCoder) -> NDArray[np.float64]:
+        """Return the numeric columns as floats, NaN where missing; refuse infinity."""
+        names = input_names(self)
+        columns = coder.selection.numeric
+        numeric = np.empty((len(frame), len(columns)))
+        for j, i in enumerate(columns):
+            numeric[:, j] = exact_floats(names[i], frame.iloc[:, i])
+        return numeric
+
+    def _warn_no_categories(self, names: list[str]) -> None:
+        shown = names[:10] + (["..."] if len(names) > 10 else [])
+        warnings.warn(
+            f"No categorical column found among {shown} by categorical_features="
+            f"{self.categorical_features!r}: the numeric columns pass through and "
+            "nothing is learned. Pass the names of the columns to embed, or 'all' for "
+            "every column.",
+            NoCategoricalColumnsWarning,
+            stacklevel=4,
+        )
+
+    def _fit_stream(
+        self, source: Any, target: str, sample_weight: str | None, groups: str | None
+    ) -> None:
+        from sk_entity._learning.trainer import train_spooled
+
+        self._validate_params()
+        self._check_hidden_units()
+        self._check_streaming()
+        seed, n_folds = fresh_seed(self.random_state), self.cv or 0
+        reader = StreamReader(target, sample_weight, groups, n_folds, seed)
+        with reader:
+            self._read(source, reader, seed)
+            coder = self._coder
+            codes = Codes(np.empty((0, 0), np.int32), (None,) * len(coder.table_of))
+            layout = self._layout(coder, codes, {}, True)
+            trained = train_spooled(
+                reader.spool,
+                [part.vocabulary.code_counts for part in coder.coders],
+                layout=layout,
+                n_folds=n_folds,
+                n_classes=self._n_classes,
+                settings=self._settings(n_folds),
+                seed=seed,
+            )
+            extras = self._stream_extras(reader.spool, layout, n_folds, trained)
+        self._keep(coder, trained, extras, "nothing", reader.weight)
+
+    def _read(self, source: Any, reader: "StreamReader", seed: int) -> None:
+        """Encode all batches into the reader's spool; set the coder and the target."""
+        coder: FrameCoder | None = None
+        for X, weights in reader.batches(source):
+            frame = check_frame(self, X, reset=coder is None)
+            weight = check_weights(weights, frame)
+            if coder is None:
+                coder = self._build_coder(frame, weight, seed)
+                selection = coder.selection
+                if not selection.categorical:
+                    raise ColumnError(
+                        "fit_stream found no categorical column by categorical_features"
+                        f"={self.categorical_features!r}: there is nothing to learn."
+                    )
+                reader.open(len(selection.categorical), len(selection.numeric))
+            else:
+                coder = coder.extend(frame, weight)
+            codes = coder.encode(frame).known().numbers
+            reader.write(codes, self._numeric(frame, coder), weight)
+        if coder is None:
+            raise ValueError("fit_stream got no rows: the source is empty.")
+        self._coder, numbers = coder.numbered(**self._limits)
+        self.target_type_, self.classes_ = reader.finish(numbers)
+
+    def _stream_extras(
+        self, spool: Any, layout: Layout, n_folds: int, trained: "Trained"
+    ) -> Extras:
+        """Choose crosses by a sample, then learn all statistics from all rows."""
+        from sk_entity._learning.rows import Rows
+
+        def evidence_of(block: Any, folds: int) -> tuple[Rows, Evidence]:
+            rows = Rows.of(block)
+            codes = Codes(rows.codes, (None,) * rows.codes.shape[1])
+            return rows, self._evidence(self._coder, rows, codes, layout, folds)
+
+        rows, evidence = evidence_of(spool.sample(SAMPLE_ROWS), n_folds)
+        chosen = self._learn_extras(
+            rows, evidence, trained, self._named_crosses(self._coder)
+        )
+        extras: Extras | None = None
+        for block in spool.blocks(SAMPLE_ROWS):
+            _, evidence = evidence_of(block, 0)
+            part = learn_extras(
+                replace(evidence, fold=np.zeros_like(evidence.fold)),
+                predict=None,
+                predictor=chosen.predictor,
+                crosses=[(a, b) for a, b in (c.columns for c in chosen.crosses)],
+                add_statistics=self.add_statistics,
+                add_support=self.add_support,
+            )
+            extras = part if extras is None else extras.merged(part)
+        assert extras is not None
+        return extras

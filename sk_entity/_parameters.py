@@ -1,0 +1,171 @@
+"""The encoder's parameters: their names and defaults, and what is allowed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+from sklearn.base import BaseEstimator
+
+from sk_entity._validation import Interval, StrOptions
+
+
+class Parameters(BaseEstimator):
+    """What the encoder is told; see its docstring."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "categorical_features": [str, "array-like", callable],
+        "remainder": [StrOptions({"passthrough", "drop"})],
+        "min_frequency": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+            None,
+        ],
+        "max_categories": [Interval(Integral, 1, None, closed="left"), None],
+        "handle_unknown": [StrOptions({"value", "return_nan", "error"})],
+        "handle_missing": [StrOptions({"value", "return_nan", "error"})],
+        "shared_embeddings": [list, tuple, None],
+        "multivalued": [Mapping, list, tuple, None],
+        "hash_buckets": [Interval(Integral, 1, None, closed="left"), Mapping, None],
+        "subwords": [list, tuple, None],
+        "pretrained": [Mapping, None],
+        "embedding_dim": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+            Mapping,
+            callable,
+        ],
+        "crosses": [StrOptions({"auto"}), list, tuple, None],
+        "add_statistics": ["boolean"],
+        "add_support": ["boolean"],
+        "add_prediction": [StrOptions({"auto"}), "boolean"],
+        "shrinkage": [Interval(Real, 0, None, closed="left")],
+        "hidden_units": [tuple, list],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
+        "max_epochs": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "early_stopping": ["boolean"],
+        "net_params": [dict, None],
+        "device": [str],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "cv": ["cv_object", None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        categorical_features: Any = "from_dtype",
+        *,
+        remainder: str = "passthrough",
+        min_frequency: float | None = None,
+        max_categories: int | None = None,
+        handle_unknown: str = "value",
+        handle_missing: str = "value",
+        shared_embeddings: Sequence[Sequence[str]] | None = None,
+        multivalued: Mapping[str, str | None] | Sequence[str] | None = None,
+        hash_buckets: int | Mapping[str, int] | None = None,
+        subwords: Sequence[str] | None = None,
+        pretrained: Mapping[str, Any] | None = None,
+        embedding_dim: str | int | Mapping[str, int] | Callable[[int], int] = "auto",
+        crosses: str | Sequence[tuple[Any, Any]] | None = "auto",
+        add_statistics: bool = False,
+        add_support: bool = True,
+        add_prediction: str | bool = "auto",
+        shrinkage: float = 0.5,
+        hidden_units: tuple[int, ...] = (64, 32),
+        dropout: float = 0.0,
+        embedding_dropout: float = 0.1,
+        max_epochs: str | int = "auto",
+        batch_size: str | int = "auto",
+        learning_rate: float = 0.01,
+        early_stopping: bool = False,
+        net_params: dict[str, Any] | None = None,
+        device: str = "auto",
+        verbose: int = 0,
+        warm_start: bool = False,
+        cv: Any = 5,
+        random_state: Any = None,
+    ) -> None:
+        self.categorical_features = categorical_features
+        self.remainder = remainder
+        self.min_frequency = min_frequency
+        self.max_categories = max_categories
+        self.handle_unknown = handle_unknown
+        self.handle_missing = handle_missing
+        self.shared_embeddings = shared_embeddings
+        self.multivalued = multivalued
+        self.hash_buckets = hash_buckets
+        self.subwords = subwords
+        self.pretrained = pretrained
+        self.embedding_dim = embedding_dim
+        self.crosses = crosses
+        self.add_statistics = add_statistics
+        self.add_support = add_support
+        self.add_prediction = add_prediction
+        self.shrinkage = shrinkage
+        self.hidden_units = hidden_units
+        self.dropout = dropout
+        self.embedding_dropout = embedding_dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.early_stopping = early_stopping
+        self.net_params = net_params
+        self.device = device
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.cv = cv
+        self.random_state = random_state
+
+    def _check_hidden_units(self) -> None:
+        for units in self.hidden_units:
+            if not isinstance(units, Integral) or units < 1:
+                raise ValueError(
+                    "hidden_units must hold positive integers, one a layer, got "
+                    f"{self.hidden_units!r}."
+                )
+
+    def _check_streaming(self) -> None:
+        wrong = [
+            name
+            for name in (
+                "multivalued",
+                "subwords",
+                "pretrained",
+                "early_stopping",
+                "warm_start",
+            )
+            if getattr(self, name)
+        ]
+        if self.cv is not None and not isinstance(self.cv, Integral):
+            wrong.append("cv")
+        if wrong:
+            raise ValueError(
+                f"fit_stream cannot be used with {', '.join(wrong)} as given: rows "
+                "come one batch at a time. Set them to their defaults (cv to an int or "
+                "None), or use fit."
+            )
+
+    @property
+    def _limits(self) -> dict[str, Any]:
+        return {
+            "min_frequency": self.min_frequency,
+            "max_categories": self.max_categories,
+        }
+
+    def _adds_prediction(self, n_folds: int) -> bool:
+        return (
+            n_folds > 0 if self.add_prediction == "auto" else bool(self.add_prediction)
+        )
+
+    def _chooses_crosses(self, n_folds: int) -> bool:
+        # Without folds there is no evidence to choose by.
+        return isinstance(self.crosses, str) and n_folds > 0
