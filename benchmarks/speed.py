@@ -32,7 +32,8 @@ def make_data(n_rows, cardinalities, seed=0, dtype="category"):
     y, columns = rng.normal(size=n_rows), {}
     for j, n in enumerate(cardinalities):
         codes = np.minimum((n * rng.random(n_rows) ** 2).astype(np.int64), n - 1)
-        y += rng.normal(size=n)[codes]
+        # The same effects for all seeds, which so continue each other's rows.
+        y += np.random.default_rng(j).normal(size=n)[codes]
         levels = pd.Index([f"value_{i}" for i in range(n)])
         columns[f"c{j}"] = pd.Categorical.from_codes(codes, levels).astype(dtype)
     return pd.DataFrame(columns), y

@@ -1,6 +1,7 @@
 """Peak memory of ``fit_stream`` while the file grows tenfold, beside ``fit``.
 
-Each fit runs in a process of its own, one epoch, all defaults::
+Each fit runs in a process of its own, one epoch. The cross of the two largest columns
+is named, for its cells are what grows with the rows::
 
     python benchmarks/streaming.py --rows 1_000_000
 """
@@ -25,7 +26,8 @@ def write(path, n_rows):
     """Write generated rows, a row group at a time."""
     writer = None
     for start in range(0, n_rows, GROUP):
-        X, y = make_data(min(GROUP, n_rows - start), SIZES, dtype="str")
+        n_group = min(GROUP, n_rows - start)
+        X, y = make_data(n_group, SIZES, seed=start, dtype="str")
         table = pa.Table.from_pandas(X.assign(y=y), preserve_index=False)
         writer = writer or pq.ParquetWriter(path, table.schema)
         writer.write_table(table)
@@ -37,7 +39,7 @@ def fit(way, path):
     import sk_entity._learning.trainer  # noqa: F401  imports are not what is measured
 
     before, start = resident_memory(), time.perf_counter()
-    fitted = encoder(max_epochs=1)
+    fitted = encoder(max_epochs=1, crosses=[("c0", "c1")])
     if way == "fit_stream":
         fitted.fit_stream(path, "y")
     else:

@@ -321,8 +321,9 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         The source is read once. Rows are encoded, kept in a temporary file and
         shuffled from there: within half a million rows of randomly drawn blocks at a
         time. What is learned is what :meth:`fit` learns, up to chance: folds and
-        batches are drawn otherwise, equal rows are not merged, and crosses are chosen,
-        and numbers scaled, by at most 500,000 rows.
+        batches are drawn otherwise, equal rows are not merged, crosses are chosen,
+        and numbers scaled, by at most 500,000 rows, and a cross knows its 500,000
+        largest cells.
 
         Parameters
         ----------

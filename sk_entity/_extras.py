@@ -1,7 +1,7 @@
 """What stands beside the vectors: target statistics, support, crosses, prediction."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,10 @@ class Extras:
             crosses=[old.merged(new) for old, new in crosses],
             predictor=other.predictor and other.predictor.final(),
         )
+
+    def trimmed(self, most: int) -> "Extras":
+        """Return the extras with at most so many cells of each cross."""
+        return replace(self, crosses=[cross.trimmed(most) for cross in self.crosses])
 
     def of_rows(
         self,

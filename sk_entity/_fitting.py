@@ -24,7 +24,7 @@ from sk_entity._naming import feature_groups
 from sk_entity._parameters import Parameters
 from sk_entity._pretrained import GivenVectors, read_pretrained
 from sk_entity._statistics import Evidence, target_columns
-from sk_entity._streaming import SAMPLE_ROWS, StreamReader
+from sk_entity._streaming import MOST_CELLS, SAMPLE_ROWS, StreamReader
 from sk_entity._table import EmbeddingTable
 from sk_entity._updating import blended, padded, priors_only
 from sk_entity._validation import (
@@ -464,5 +464,6 @@ class Fitting(Parameters):
                 add_support=self.add_support,
             )
             extras = part if extras is None else extras.merged(part)
+            extras = extras.trimmed(MOST_CELLS)
         assert extras is not None
         return extras

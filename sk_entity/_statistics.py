@@ -79,7 +79,8 @@ class TargetStatistic:
     tables : ndarray of shape (n_tables, n_cells + 1, n_outputs), float64
         Row 0 stands for cells not seen in training.
     sums : ndarray of shape (1 + n_outputs, n_cells + 1), float64
-        Weight and weighted target of all rows of each cell.
+        Weight and weighted target of all rows of each cell; first of cells that were
+        given up.
     """
 
     columns: tuple[int, ...]
@@ -117,11 +118,31 @@ class TargetStatistic:
         sums = np.zeros((len(self.sums), len(cells) + 1))
         for known, given in ((pd.Index(keys), self.sums), (other.cells, other.sums)):
             sums[:, cells.get_indexer(known) + 1] += given[:, 1:]
+            sums[:, 0] += given[:, 0]
         return replace(
             other,
             cells=cells,
             tables=_means(sums[0][None], sums[1:].T[None]),
             sums=sums,
+        )
+
+    def trimmed(self, most: int) -> "TargetStatistic":
+        """Return the statistic of all rows with its ``most`` largest cells only.
+
+        The others' rows together are what stands for an unknown cell.
+        """
+        if len(self.cells) <= most:
+            return self
+        size = self.sums[0, 1:]
+        large = np.zeros(len(size), dtype=bool)
+        large[np.argpartition(size, len(size) - most)[-most:]] = True
+        kept = self.sums[:, np.append(True, large)]
+        kept[:, 0] += self.sums[:, 1:][:, ~large].sum(axis=1)
+        return replace(
+            self,
+            cells=self.cells[large],
+            tables=_means(kept[0][None], kept[1:].T[None]),
+            sums=kept,
         )
 
     def encode(self, codes: NDArray[np.int32]) -> NDArray[np.intp]:

@@ -18,6 +18,8 @@ from sk_entity.exceptions import ColumnError
 READ_ROWS = 65_536
 #: Rows by which crosses are chosen, and whose statistics are taken at a time.
 SAMPLE_ROWS = 500_000
+#: Cells of a cross that are kept: the number of different pairs can grow with the rows.
+MOST_CELLS = 500_000
 
 
 class Spool:
@@ -198,13 +200,10 @@ def frames_of(source: Any) -> Iterator[pd.DataFrame]:
         callable that returns them.
     """
     if isinstance(source, (str, Path)):
-        import pyarrow.dataset
-
-        source = pyarrow.dataset.dataset(source, format="parquet")
+        source = _parquet_batches(source)
     if callable(source):
         source = source()
     if hasattr(source, "to_batches") and hasattr(source, "schema"):
-        # Little is read ahead: memory is what this is about.
         source = source.to_batches(
             batch_size=READ_ROWS, batch_readahead=1, fragment_readahead=1
         )
@@ -224,6 +223,20 @@ def frames_of(source: Any) -> Iterator[pd.DataFrame]:
             )
         if len(frame):
             yield frame
+
+
+def _parquet_batches(path: str | Path) -> Iterator[Any]:
+    """Return batches of a file, or of all files of a folder.
+
+    A dataset's own batches, and a file's with ``pre_buffer``, hold what was read ahead,
+    more and more of it as the file is read.
+    """
+    import pyarrow.dataset
+    import pyarrow.parquet
+
+    for name in pyarrow.dataset.dataset(path, format="parquet").files:
+        with pyarrow.parquet.ParquetFile(name, pre_buffer=False) as file:
+            yield from file.iter_batches(READ_ROWS)
 
 
 def take_column(frame: pd.DataFrame, name: str, what: str) -> pd.Series:

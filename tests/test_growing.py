@@ -5,12 +5,14 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset
+import pyarrow.parquet
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import r2_score
 
-from sk_entity import EntityEmbeddingEncoder
+from sk_entity import EntityEmbeddingEncoder, _fitting
 from sk_entity._learning import batches
+from sk_entity._streaming import READ_ROWS, frames_of
 from sk_entity.datasets import make_entities
 from sk_entity.exceptions import ColumnError
 
@@ -230,6 +232,32 @@ def test_every_source_gives_the_same(table, tmp_path):
     found = [encoder.fit_stream(source, "y").transform(some) for source in sources]
     for other in found[1:]:
         np.testing.assert_array_equal(other, found[0])
+
+
+def test_reading_a_file_holds_a_batch_and_not_what_is_ahead(tmp_path):
+    path, n_rows = tmp_path / "rows.parquet", 2_000_000
+    table = pa.table({"a": np.random.default_rng(0).integers(2**62, size=n_rows)})
+    pyarrow.parquet.write_table(table, path, row_group_size=100_000)
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in frames_of(path)]
+    assert len(held) >= n_rows / READ_ROWS
+    assert max(held) < 4e6 < table.nbytes / 3
+
+
+def test_a_stream_keeps_the_largest_cells_of_a_cross(table, monkeypatch):
+    monkeypatch.setattr(_fitting, "MOST_CELLS", 4)
+    monkeypatch.setattr(_fitting, "SAMPLE_ROWS", 4000)
+    table = table.drop(columns=["w", "g"])
+    pair = ["entity_0", "entity_1"]
+    table = pd.concat([table[:1]] * 500 + [table, table]).reset_index(drop=True)
+    encoder = EntityEmbeddingEncoder(crosses=[pair], **QUICK)
+    encoder.fit_stream(frames(table), "y")
+    cross = encoder.transform(table.drop(columns="y"))
+    cross = cross[:, list(encoder.get_feature_names_out()).index("entity_0*entity_1")]
+    assert len(np.unique(cross)) == 5
+    cell = table.loc[:0, pair].merge(table, on=pair)["y"]
+    expected = (cell.sum() + 10 * table["y"].mean()) / (len(cell) + 10)
+    assert cross[0] == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("cv", [None, 3])

@@ -18,6 +18,8 @@ from sk_entity._learning.sizes import Schedule
 HEAD_BUDGET = 1500
 #: Rows of a step, at most: K + 1 heads read each, and larger batches were no better.
 HEAD_BATCH = 256
+#: Rows whose vectors are looked up at a time.
+_LOOK_UP = 65_536
 
 
 class FoldHeads(nn.Module):
@@ -147,9 +149,7 @@ def fit_heads(
     -------
     heads : FoldHeads
     """
-    with torch.no_grad():
-        vectors = module.tables(dataset.codes, dataset.table)
-    inputs = torch.cat([vectors, dataset.numeric], dim=1)
+    inputs = torch.cat([_vectors(module, dataset), dataset.numeric], dim=1)
     # The fold travels in the place of the lesson; without folds, a row has none.
     rows = TensorRows(
         codes=dataset.codes[:, :0],
@@ -177,3 +177,14 @@ def fit_heads(
     )
     fitted: FoldHeads = net.fit(rows, y=None).module_.eval()
     return fitted
+
+
+@torch.no_grad()
+def _vectors(module: EmbeddingNet, dataset: TensorRows) -> Tensor:
+    """Return the out-of-fold vectors of all rows, looked up a part at a time."""
+    parts = zip(
+        dataset.codes.split(_LOOK_UP),  # type: ignore[no-untyped-call]
+        dataset.table.split(_LOOK_UP),  # type: ignore[no-untyped-call]
+        strict=True,
+    )
+    return torch.cat([module.tables(codes, table) for codes, table in parts])
