@@ -60,7 +60,7 @@ SETTINGS = {
         "add_prediction": True,
         "add_support": False,
         "embedding_dropout": 0.0,
-        "weight_decay": 1e-5,
+        "net_params": {"optimizer__weight_decay": 1e-5},
     },
 }
 
