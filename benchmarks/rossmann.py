@@ -53,7 +53,7 @@ SETTINGS = {
     # rows here, so leakage is small and cross-fitting can be left out, as they do.
     "paper": {
         "embedding_dim": DIMS,
-        "hidden_units": (256, 128),
+        "net": (256, 128),
         "max_epochs": 20,
         "batch_size": 512,
         "cv": None,

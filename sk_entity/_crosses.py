@@ -110,10 +110,14 @@ def choose_crosses(
     singles = [values([j]) for j in range(len(evidence.n_codes))]
     # The tables of a pair can be as large as the data: keep the values only.
     pairs = [values(pair) for pair in candidates]
-    root = np.sqrt(sample.weight)[:, None]
     residual, columns = [], []
     for c in range(sample.target.shape[1]):
-        known = [np.ones((len(sample), 1)), prediction[:, c : c + 1]]
+        told = ~np.isnan(sample.target[:, c])
+        root = np.sqrt(sample.weight * told)[:, None]
+        # A loss of the user's may have other outputs than targets.
+        one_each = prediction.shape[1] == sample.target.shape[1]
+        predicted = prediction[:, c : c + 1] if one_each else prediction
+        known = [np.ones((len(sample), 1)), predicted]
         known += [single[:, c : c + 1] for single in singles]
         basis = _orthonormal(np.hstack(known) * root)
         news = np.stack([pair[:, c] for pair in pairs], axis=1) * root
@@ -121,7 +125,7 @@ def choose_crosses(
         news = news - basis @ (basis.T @ news)
         # What rounding leaves of a cross that is one of its columns is not news.
         news[:, np.linalg.norm(news, axis=0) < 1e-6 * scale] = 0.0
-        own = sample.target[:, c] * root[:, 0]
+        own = np.where(told, sample.target[:, c], 0.0) * root[:, 0]
         residual.append(own - basis @ (basis.T @ own))
         columns.append(news)
     n_effective = sample.weight.sum() ** 2 / (sample.weight**2).sum()

@@ -220,10 +220,11 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
     def fit(
         self,
         X: Any,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         *,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
+        offset: ArrayLike | str | None = None,
     ) -> "EntityEmbeddingEncoder":
         """Learn the vectors of all categories.
 
@@ -241,6 +242,10 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
             How many rows each row stands for: a row of weight 2 counts as two.
         groups : array-like of shape (n_rows,) or None, default=None
             Rows of one group stay in one fold.
+        offset : array-like of shape (n_rows,), str or None, default=None
+            Added to the net's raw output, so that vectors learn what it leaves over:
+            the log of the exposure of a count, or the raw score of another model. A
+            str names a column of X, which stays an input.
 
         Returns
         -------
@@ -256,7 +261,7 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         ValueError
             If a parameter, y or sample_weight is invalid.
         """
-        self._fit(X, y, sample_weight, groups, kept=self._kept_by_fit())
+        self._fit(X, y, sample_weight, groups, offset, kept=self._kept_by_fit())
         return self
 
     def _kept_by_fit(self) -> str:
@@ -271,6 +276,7 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         *,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
+        offset: ArrayLike | str | None = None,
     ) -> "EntityEmbeddingEncoder":
         """Learn from further rows, and keep what earlier ones taught.
 
@@ -293,6 +299,10 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
             How many rows each row stands for.
         groups : array-like of shape (n_rows,) or None, default=None
             Rows of one group stay in one fold.
+        offset : array-like of shape (n_rows,), str or None, default=None
+            Added to the net's raw output, so that vectors learn what it leaves over:
+            the log of the exposure of a count, or the raw score of another model. A
+            str names a column of X, which stays an input.
 
         Returns
         -------
@@ -305,7 +315,7 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
             If y holds a class that the first call did not know, and as :meth:`fit`.
         """
         kept = "vectors" if hasattr(self, "_coder") else "nothing"
-        self._fit(X, y, sample_weight, groups, classes=classes, kept=kept)
+        self._fit(X, y, sample_weight, groups, offset, classes=classes, kept=kept)
         return self
 
     def fit_stream(
@@ -355,10 +365,11 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
     def fit_transform(
         self,
         X: Any,
-        y: ArrayLike,
+        y: ArrayLike | None = None,
         *,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
+        offset: ArrayLike | str | None = None,
     ) -> Any:
         """Learn the vectors and return the cross-fitted features of the same rows.
 
@@ -378,6 +389,10 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
             How many rows each row stands for.
         groups : array-like of shape (n_rows,) or None, default=None
             Rows of one group stay in one fold.
+        offset : array-like of shape (n_rows,), str or None, default=None
+            Added to the net's raw output, so that vectors learn what it leaves over:
+            the log of the exposure of a count, or the raw score of another model. A
+            str names a column of X, which stays an input.
 
         Returns
         -------
@@ -386,7 +401,7 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         """
         # The rows of fold k read table k, which never saw their targets.
         return self._features(
-            *self._fit(X, y, sample_weight, groups, kept=self._kept_by_fit())
+            *self._fit(X, y, sample_weight, groups, offset, kept=self._kept_by_fit())
         )
 
     def transform(self, X: Any) -> Any:
@@ -480,7 +495,8 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
+        tags.target_tags.required = self._self_supervision is None
+        tags.target_tags.multi_output = True
         tags.input_tags.categorical = True
         tags.input_tags.allow_nan = True
         return tags

@@ -21,16 +21,24 @@ from sk_entity._crosses import named_crosses
 from sk_entity._extras import Extras, learn_extras
 from sk_entity._lookup import look_up
 from sk_entity._naming import feature_groups
+from sk_entity._objective import (
+    Objective,
+    hidden_cells,
+    hidden_objective,
+    objective_of,
+    read_objective,
+    wants_numbers,
+)
 from sk_entity._parameters import Parameters
 from sk_entity._pretrained import GivenVectors, read_pretrained
-from sk_entity._statistics import Evidence, target_columns
+from sk_entity._statistics import Evidence
 from sk_entity._streaming import MOST_CELLS, SAMPLE_ROWS, StreamReader
 from sk_entity._table import EmbeddingTable
 from sk_entity._updating import blended, padded, priors_only
 from sk_entity._validation import (
     check_folds,
     check_frame,
-    check_target,
+    check_offset,
     check_weights,
     exact_floats,
     fresh_seed,
@@ -52,10 +60,11 @@ class Fitting(Parameters):
     _vectors: list[NDArray[np.float32]]
     _counts: list[NDArray[np.float64]]
     _extras: Extras
+    _objective: Objective
     _scaling: "Scaling"
     _weight: float
-    target_type_: str
-    classes_: NDArray[Any] | None
+    target_type_: Any
+    classes_: Any
     net_: Any
 
     def _fit(
@@ -64,6 +73,7 @@ class Fitting(Parameters):
         y: Any,
         sample_weight: Any,
         groups: Any,
+        offset: Any,
         *,
         classes: Any = None,
         kept: str = "nothing",
@@ -80,37 +90,35 @@ class Fitting(Parameters):
         from sk_entity._learning.trainer import train
 
         self._validate_params()
-        self._check_hidden_units()
+        self._check_net()
+        self._check_self_supervised()
         fresh = kept == "nothing"
         frame = check_frame(self, X, reset=fresh)
-        target = check_target(
-            y,
-            len(frame),
-            kind=None if fresh else self.target_type_,
-            classes=classes if fresh else self.classes_,
-        )
         weight = check_weights(sample_weight, frame)
         seed = fresh_seed(self.random_state)
-        fold, n_folds = check_folds(self.cv, target, groups=groups, seed=seed)
-        self.target_type_, self.classes_ = target.kind, target.classes
-        if fresh:
-            coder = self._build_coder(frame, weight, seed, **self._limits)
-        else:
-            coder = self._coder.extend(frame, weight, **self._limits)
+        coder = self._read_categories(frame, weight, seed, fresh)
         given = read_pretrained(self.pretrained, self._names(coder), coder)
         if fresh:
-            for t, source in given.items():
-                source.check_dim(self.embedding_dim)
-                vocabulary = source.join(coder.coders[t].vocabulary)
-                coder = coder.with_vocabulary(t, vocabulary)
+            coder = with_given(coder, given, self.embedding_dim)
         codes = coder.encode(frame)
-        rows = Rows(
-            codes.known().numbers,
-            self._numeric(frame, coder),
-            target.values,
-            weight,
-            fold,
-        )
+        numbers = codes.known().numbers
+        earlier = None if fresh else self._objective
+        fold, n_folds = np.zeros(len(frame), dtype=np.int32), 0
+        if self._self_supervision is not None:
+            objective, values = self._hidden_cells(coder, numbers, earlier)
+        else:
+            objective, target, values = read_objective(
+                y,
+                len(frame),
+                self.loss,
+                offset=check_offset(offset, frame),
+                earlier=earlier,
+                classes=classes,
+            )
+            fold, n_folds = check_folds(self.cv, target, groups=groups, seed=seed)
+        self._objective = objective
+        self.target_type_, self.classes_ = objective.target_type, objective.classes
+        rows = Rows(numbers, self._numeric(frame, coder), values, weight, fold)
         if not coder.coders:
             self._warn_no_categories(input_names(self))
             self._coder, self.net_, self.history_ = coder, None, pd.DataFrame()
@@ -122,8 +130,8 @@ class Fitting(Parameters):
             rows,
             layout=layout,
             n_folds=n_folds,
-            n_classes=self._n_classes,
-            settings=self._settings(n_folds),
+            objective=objective,
+            settings=self._settings(n_folds, coder),
             start=start,
             seed=seed,
         )
@@ -192,6 +200,17 @@ class Fitting(Parameters):
             pace=weight / (self._weight + weight) if kept == "vectors" else 0.0,
         )
         return Start(vectors, frozen, earlier)
+
+    def _read_categories(
+        self,
+        frame: pd.DataFrame,
+        weight: NDArray[np.float64],
+        seed: int,
+        fresh: bool,
+    ) -> FrameCoder:
+        if fresh:
+            return self._build_coder(frame, weight, seed, **self._limits)
+        return self._coder.extend(frame, weight, **self._limits)
 
     def _build_coder(
         self,
@@ -282,7 +301,8 @@ class Fitting(Parameters):
         self.feature_groups_ = feature_groups(
             self.embeddings_,
             self.crosses_,
-            classes=self.classes_,
+            statistic_labels=self._objective.statistic_labels,
+            prediction_labels=self._objective.prediction_labels,
             add_statistics=self.add_statistics,
             add_support=self.add_support,
             add_prediction=extras.predictor is not None,
@@ -291,13 +311,15 @@ class Fitting(Parameters):
             else [],
         )
 
-    def _settings(self, n_folds: int) -> "Settings":
+    def _settings(self, n_folds: int, coder: FrameCoder) -> "Settings":
         from sk_entity._learning.trainer import Settings
 
+        hiding = self._self_supervision
         return Settings(
-            hidden_units=tuple(self.hidden_units),
-            dropout=self.dropout,
-            embedding_dropout=self.embedding_dropout,
+            net=self.net,
+            loss=self.loss,
+            masked=hiding.masked if hiding else self.embedding_dropout,
+            asks_for=single_valued(coder) if hiding else (),
             shrinkage=self.shrinkage,
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
@@ -309,9 +331,20 @@ class Fitting(Parameters):
             predict=self._adds_prediction(n_folds) or self._chooses_crosses(n_folds),
         )
 
-    @property
-    def _n_classes(self) -> int | None:
-        return None if self.classes_ is None else len(self.classes_)
+    def _hidden_cells(
+        self, coder: FrameCoder, numbers: NDArray[np.int32], earlier: Objective | None
+    ) -> tuple[Objective, NDArray[np.float64]]:
+        """Return the cells to be told when they are hidden, as a target."""
+        hiding = self._self_supervision
+        assert hiding is not None
+        columns = single_valued(coder)
+        if earlier is not None:
+            return earlier, hidden_cells(numbers[:, columns], earlier)
+        names = self._names(coder)
+        objective = hidden_objective(
+            numbers[:, columns], [names[j] for j in columns], hiding.max_classes
+        )
+        return objective, hidden_cells(numbers[:, columns], objective)
 
     def _evidence(
         self,
@@ -322,6 +355,9 @@ class Fitting(Parameters):
         n_folds: int,
     ) -> Evidence:
         coders = [coder.coders[t] for t in layout.table_of]
+        target, weight = self._objective.statistics(rows.target, rows.weight)
+        if self._self_supervision is not None:
+            target = target[:, :0]
         return Evidence(
             layout=layout,
             numbers=rows.codes,
@@ -330,10 +366,11 @@ class Fitting(Parameters):
                 1 if part.plan.multivalued else part.vocabulary.n_codes
                 for part in coders
             ],
-            target=target_columns(rows.target, self._n_classes),
-            weight=rows.weight,
+            target=target,
+            weight=weight,
             fold=rows.fold,
             n_folds=n_folds,
+            partly=self._objective.is_multiple,
         )
 
     def _learn_extras(
@@ -392,10 +429,17 @@ class Fitting(Parameters):
         from sk_entity._learning.trainer import train_spooled
 
         self._validate_params()
-        self._check_hidden_units()
+        self._check_net()
         self._check_streaming()
         seed, n_folds = fresh_seed(self.random_state), self.cv or 0
-        reader = StreamReader(target, sample_weight, groups, n_folds, seed)
+        reader = StreamReader(
+            target,
+            sample_weight,
+            groups,
+            n_folds,
+            seed,
+            numbers=wants_numbers(self.loss),
+        )
         with reader:
             self._read(source, reader, seed)
             coder = self._coder
@@ -406,8 +450,8 @@ class Fitting(Parameters):
                 [part.vocabulary.code_counts for part in coder.coders],
                 layout=layout,
                 n_folds=n_folds,
-                n_classes=self._n_classes,
-                settings=self._settings(n_folds),
+                objective=self._objective,
+                settings=self._settings(n_folds, coder),
                 seed=seed,
             )
             extras = self._stream_extras(reader.spool, layout, n_folds, trained)
@@ -435,7 +479,9 @@ class Fitting(Parameters):
         if coder is None:
             raise ValueError("fit_stream got no rows: the source is empty.")
         self._coder, numbers = coder.numbered(**self._limits)
-        self.target_type_, self.classes_ = reader.finish(numbers)
+        self._objective = objective_of(*reader.finish(numbers), self.loss)
+        self.target_type_ = self._objective.target_type
+        self.classes_ = self._objective.classes
 
     def _stream_extras(
         self, spool: Any, layout: Layout, n_folds: int, trained: "Trained"
@@ -467,3 +513,19 @@ class Fitting(Parameters):
             extras = extras.trimmed(MOST_CELLS)
         assert extras is not None
         return extras
+
+
+def single_valued(coder: FrameCoder) -> tuple[int, ...]:
+    """Return the categorical columns whose cells hold one value."""
+    tables = enumerate(coder.table_of)
+    return tuple(j for j, t in tables if not coder.coders[t].plan.multivalued)
+
+
+def with_given(
+    coder: FrameCoder, given: dict[int, GivenVectors], embedding_dim: Any
+) -> FrameCoder:
+    """Return the coder with the values that given vectors know."""
+    for t, source in given.items():
+        source.check_dim(embedding_dim)
+        coder = coder.with_vocabulary(t, source.join(coder.coders[t].vocabulary))
+    return coder

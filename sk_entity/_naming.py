@@ -1,9 +1,6 @@
 """What the encoder learned -> the names of its output columns, by input column."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from numpy.typing import NDArray
 
 from sk_entity._table import EmbeddingTable, coordinate_names
 from sk_entity.exceptions import ColumnError
@@ -13,7 +10,8 @@ def feature_groups(
     tables: Mapping[str, EmbeddingTable],
     crosses: Sequence[tuple[str, str]],
     *,
-    classes: NDArray[Any] | None,
+    statistic_labels: Sequence[str],
+    prediction_labels: Sequence[str],
     add_statistics: bool,
     add_support: bool,
     add_prediction: bool,
@@ -26,8 +24,8 @@ def feature_groups(
     tables : dict of str to EmbeddingTable
         Of each categorical column.
     crosses : list of (str, str)
-    classes : ndarray or None
-        With three or more, statistics and predictions have a column a class.
+    statistic_labels, prediction_labels : list of str
+        Suffixes of the columns that each statistic, and the prediction, has.
     add_statistics, add_support, add_prediction : bool
     passed : list of str
         Numeric columns that pass through.
@@ -37,22 +35,20 @@ def feature_groups(
     ColumnError
         If two output columns would have one name.
     """
-    labels = [""]
-    if classes is not None and len(classes) > 2:
-        labels = [f"_{label}" for label in classes]
     groups = []
     for name, table in tables.items():
         outputs = coordinate_names(name, table.dim)
         if add_statistics:
-            outputs += [f"{name}_statistic{label}" for label in labels]
+            outputs += [f"{name}_statistic{label}" for label in statistic_labels]
         if add_support:
             outputs.append(f"{name}_support")
         groups.append((name, outputs))
     for pair in crosses:
         cross = "*".join(pair)
-        groups.append((cross, [f"{cross}{label}" for label in labels]))
+        groups.append((cross, [f"{cross}{label}" for label in statistic_labels]))
     if add_prediction:
-        groups.append(("prediction", [f"prediction{label}" for label in labels]))
+        predictions = [f"prediction{label}" for label in prediction_labels]
+        groups.append(("prediction", predictions))
     groups += [(name, [name]) for name in passed]
     keys = [key for key, _ in groups]
     outputs = [output for _, group in groups for output in group]

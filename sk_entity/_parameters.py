@@ -7,12 +7,20 @@ from typing import Any, ClassVar
 from sklearn.base import BaseEstimator
 
 from sk_entity._validation import Interval, StrOptions
+from sk_entity.losses import (
+    Huber,
+    LogLoss,
+    PerTarget,
+    Quantile,
+    SelfSupervised,
+    Tweedie,
+)
 
 
 class Parameters(BaseEstimator):
     """What the encoder is told; see its docstring."""
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "categorical_features": [str, "array-like", callable],
         "remainder": [StrOptions({"passthrough", "drop"})],
         "min_frequency": [
@@ -39,8 +47,8 @@ class Parameters(BaseEstimator):
         "add_support": ["boolean"],
         "add_prediction": [StrOptions({"auto"}), "boolean"],
         "shrinkage": [Interval(Real, 0, None, closed="left")],
-        "hidden_units": [tuple, list],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "loss": "no_validation",  # `_objective` does
+        "net": [tuple, list, callable],
         "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
         "max_epochs": [
             StrOptions({"auto"}),
@@ -80,8 +88,8 @@ class Parameters(BaseEstimator):
         add_support: bool = True,
         add_prediction: str | bool = "auto",
         shrinkage: float = 0.5,
-        hidden_units: tuple[int, ...] = (64, 32),
-        dropout: float = 0.0,
+        loss: Any = "auto",
+        net: Any = (64, 32),
         embedding_dropout: float = 0.1,
         max_epochs: str | int = "auto",
         batch_size: str | int = "auto",
@@ -111,8 +119,8 @@ class Parameters(BaseEstimator):
         self.add_support = add_support
         self.add_prediction = add_prediction
         self.shrinkage = shrinkage
-        self.hidden_units = hidden_units
-        self.dropout = dropout
+        self.loss = loss
+        self.net = net
         self.embedding_dropout = embedding_dropout
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -125,13 +133,39 @@ class Parameters(BaseEstimator):
         self.cv = cv
         self.random_state = random_state
 
-    def _check_hidden_units(self) -> None:
-        for units in self.hidden_units:
+    def _check_net(self) -> None:
+        for units in self.net if isinstance(self.net, (tuple, list)) else ():
             if not isinstance(units, Integral) or units < 1:
                 raise ValueError(
-                    "hidden_units must hold positive integers, one a layer, got "
-                    f"{self.hidden_units!r}."
+                    "net must hold positive integers, the units of each hidden layer, "
+                    f"or be a torch module, got {self.net!r}."
                 )
+
+    @property
+    def _self_supervision(self) -> SelfSupervised | None:
+        """What to hide, if there is no target; None if there is one."""
+        if isinstance(self.loss, str) and self.loss == "self_supervised":
+            return SelfSupervised()
+        return self.loss if isinstance(self.loss, SelfSupervised) else None
+
+    def _check_self_supervised(self) -> None:
+        if self._self_supervision is None:
+            return
+        wrong = [
+            name
+            for name, given in (
+                ("add_statistics", self.add_statistics),
+                ("add_prediction", self.add_prediction not in ("auto", False)),
+                ("crosses", self.crosses is not None and self.crosses != "auto"),
+                ("early_stopping", self.early_stopping),
+            )
+            if given
+        ]
+        if wrong:
+            raise ValueError(
+                f"loss={self.loss!r} has no target, which {', '.join(wrong)} as given "
+                "would need. Set to the default."
+            )
 
     def _check_streaming(self) -> None:
         wrong = [
@@ -147,6 +181,11 @@ class Parameters(BaseEstimator):
         ]
         if self.cv is not None and not isinstance(self.cv, Integral):
             wrong.append("cv")
+        if isinstance(self.loss, (PerTarget, SelfSupervised)) or not (
+            isinstance(self.loss, (str, Huber, LogLoss, Quantile, Tweedie))
+            and self.loss != "self_supervised"
+        ):
+            wrong.append("loss")
         if wrong:
             raise ValueError(
                 f"fit_stream cannot be used with {', '.join(wrong)} as given: rows "

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sk_entity._numeric import NumericScaler
+from sk_entity._objective import Objective, Units
 
 #: Weights of shape (n_heads, n_in, n_out), and biases of shape (n_heads, 1, n_out).
 Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -26,18 +27,16 @@ class Predictor:
         the rows of fold k, the last one saw all rows.
     skip : ndarray of shape (n_heads, n_inputs, n_outputs)
         The linear path. Inputs are the vectors, column by column, then the numbers.
-    classify : bool
-        Whether the raw outputs are logits.
-    center, scale : float
-        Mean and standard deviation of the target of a regression.
+    objective : Objective
+        What the raw outputs mean.
+    units : tuple of Units
     """
 
     scaler: NumericScaler
     layers: list[Layer]
     skip: NDArray[np.float32]
-    classify: bool
-    center: float = 0.0
-    scale: float = 1.0
+    objective: Objective
+    units: tuple[Units, ...]
 
     def final(self) -> "Predictor":
         """Return the predictor with the head that saw all rows only."""
@@ -64,8 +63,7 @@ class Predictor:
         Returns
         -------
         prediction : ndarray of shape (n_rows, n_outputs), float64
-            The mean of the target; the probability of the second of two classes; or
-            the probability of each class.
+            As `Objective.to_prediction`.
         """
         inputs = np.hstack([*vectors, self.scaler.transform(numeric)])
         if isinstance(head, int):
@@ -75,12 +73,7 @@ class Predictor:
             for k in np.unique(head):
                 rows = np.flatnonzero(head == k)
                 raw[rows] = self._decode(inputs[rows], k)
-        output = raw.astype(np.float64)
-        if not self.classify:
-            return self.center + self.scale * output
-        if output.shape[1] == 1:
-            return _probability(np.hstack([np.zeros_like(output), output]))[:, 1:]
-        return _probability(output)
+        return self.objective.to_prediction(raw.astype(np.float64), self.units)
 
     def _decode(self, x: NDArray[np.float32], k: int) -> NDArray[np.float32]:
         hidden = x
@@ -90,8 +83,3 @@ class Predictor:
             np.maximum(hidden, 0, out=hidden)
         weight, bias = self.layers[-1]
         return np.asarray(hidden @ weight[k] + bias[k] + x @ self.skip[k])
-
-
-def _probability(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))

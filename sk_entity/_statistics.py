@@ -29,6 +29,8 @@ class Evidence:
         Number of these codes of each categorical column.
     target : ndarray of shape (n_rows, n_outputs)
         Values, or indicators of the classes.
+    partly : bool
+        Whether targets may be missing (NaN) in some rows, here or in rows to come.
     weight : ndarray of shape (n_rows,)
         Positive.
     fold : ndarray of shape (n_rows,), int
@@ -44,6 +46,7 @@ class Evidence:
     weight: NDArray[np.float64]
     fold: NDArray[Any]
     n_folds: int
+    partly: bool = False
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -78,9 +81,9 @@ class TargetStatistic:
         Keys of the cells that training held; cell i has row ``i + 1``.
     tables : ndarray of shape (n_tables, n_cells + 1, n_outputs), float64
         Row 0 stands for cells not seen in training.
-    sums : ndarray of shape (1 + n_outputs, n_cells + 1), float64
-        Weight and weighted target of all rows of each cell; first of cells that were
-        given up.
+    sums : ndarray of shape (n_values, n_cells + 1), float64
+        Of all rows of each cell, as `_Sums` has them; first of cells that were given
+        up.
     """
 
     columns: tuple[int, ...]
@@ -122,7 +125,7 @@ class TargetStatistic:
         return replace(
             other,
             cells=cells,
-            tables=_means(sums[0][None], sums[1:].T[None]),
+            tables=_means(sums[:, None], self.tables.shape[2]),
             sums=sums,
         )
 
@@ -141,7 +144,7 @@ class TargetStatistic:
         return replace(
             self,
             cells=self.cells[large],
-            tables=_means(kept[0][None], kept[1:].T[None]),
+            tables=_means(kept[:, None], self.tables.shape[2]),
             sums=kept,
         )
 
@@ -174,6 +177,9 @@ class TargetStatistic:
 class _Sums:
     """Weight and target sums of cells, by table: all folds but the table's own, all.
 
+    The values are the weight, the weighted sum of each target and, if targets may be
+    missing, the weight of the rows that have each.
+
     Parameters
     ----------
     n_cells : int
@@ -183,7 +189,8 @@ class _Sums:
     def __init__(self, n_cells: int, evidence: Evidence) -> None:
         self._evidence = evidence
         self._n_parts = max(evidence.n_folds, 1)
-        n_values = 1 + evidence.target.shape[1]
+        self._n_outputs = evidence.target.shape[1]
+        n_values = 1 + self._n_outputs * (2 if evidence.partly else 1)
         self._sums = np.zeros((n_values, n_cells * self._n_parts))
 
     def add(self, rows: NDArray[Any] | slice, cell: NDArray[Any]) -> None:
@@ -192,22 +199,28 @@ class _Sums:
         weight = evidence.weight[rows]
         part = cell.astype(np.int64) * self._n_parts + evidence.fold[rows]
         self._sums[0] += np.bincount(part, weight, self._sums.shape[1])
-        for total, target in zip(self._sums[1:], evidence.target[rows].T, strict=True):
-            total += np.bincount(part, weight * target, self._sums.shape[1])
+        for k, target in enumerate(evidence.target[rows].T, start=1):
+            own = weight
+            if evidence.partly:
+                known = ~np.isnan(target)
+                own, target = weight * known, np.where(known, target, 0.0)
+                seen = self._sums[self._n_outputs + k]
+                seen += np.bincount(part, own, self._sums.shape[1])
+            self._sums[k] += np.bincount(part, own * target, self._sums.shape[1])
 
     def _by_table(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         by_fold = sums.reshape(-1, self._n_parts).T
         return _others(by_fold) if self._evidence.n_folds else by_fold
 
     def total(self) -> NDArray[np.float64]:
-        """Return the sums of all rows, shape (1 + n_outputs, n_cells)."""
+        """Return the sums of all rows, shape (n_values, n_cells)."""
         shape = (len(self._sums), -1, self._n_parts)
         return np.asarray(self._sums.reshape(shape).sum(axis=2))
 
     def means(self) -> NDArray[np.float64]:
         """Smoothed target means, shape (n_tables, n_cells, n_outputs)."""
-        total = np.stack([self._by_table(sums) for sums in self._sums[1:]], axis=2)
-        return _means(self._by_table(self._sums[0]), total)
+        sums = np.stack([self._by_table(sums) for sums in self._sums])
+        return _means(sums, self._n_outputs)
 
     def support(self) -> NDArray[np.float64]:
         """Log-counts, shape (n_tables, n_cells).
@@ -220,11 +233,17 @@ class _Sums:
         return np.asarray(np.log1p(count * (rows[-1] / rows)))
 
 
-def _means(count: NDArray[Any], total: NDArray[Any]) -> NDArray[np.float64]:
-    """Smoothed means: (n_tables, n_cells), (n_tables, n_cells, n_outputs) -> that."""
-    rows = np.maximum(count.sum(axis=1)[:, None, None], np.finfo(float).tiny)
-    prior = total.sum(axis=1, keepdims=True) / rows
-    return np.asarray((total + PRIOR_ROWS * prior) / (count[:, :, None] + PRIOR_ROWS))
+def _means(sums: NDArray[np.float64], n_outputs: int) -> NDArray[np.float64]:
+    """Smoothed means: (n_values, n_tables, n_cells) -> (n_tables, n_cells, n_outputs).
+
+    The prior is the mean of all cells.
+    """
+    total, seen = sums[1 : 1 + n_outputs], sums[1 + n_outputs :]
+    count = seen if len(seen) else sums[:1]
+    rows = np.maximum(count.sum(axis=2, keepdims=True), np.finfo(float).tiny)
+    prior = total.sum(axis=2, keepdims=True) / rows
+    means = (total + PRIOR_ROWS * prior) / (count + PRIOR_ROWS)
+    return np.ascontiguousarray(np.moveaxis(means, 0, 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,13 +254,15 @@ class TableStatistics:
     ----------
     values : ndarray of shape (n_tables, n_codes, n_values), float32
         By code; the statistic's values first, then the support.
-    sums : ndarray of shape (1 + n_outputs, n_codes), float64
-        Weight and weighted target of all rows of each code.
+    sums : ndarray of shape (n_values, n_codes), float64
+        Of all rows of each code, as `_Sums` has them.
+    n_outputs : int
     statistic, support : bool
     """
 
     values: NDArray[np.float32]
     sums: NDArray[np.float64]
+    n_outputs: int
     statistic: bool
     support: bool
 
@@ -256,7 +277,8 @@ class TableStatistics:
         values = [sums.means()] if statistic else []
         values += [sums.support()[:, :, None]] if support else []
         both = np.concatenate(values, axis=2).astype(np.float32)
-        return cls(both, sums.total(), statistic, support)
+        n_outputs = evidence.target.shape[1]
+        return cls(both, sums.total(), n_outputs, statistic, support)
 
     def final(self) -> "TableStatistics":
         """Return the table that saw all rows only."""
@@ -266,39 +288,10 @@ class TableStatistics:
         """Return those of the rows of both; ``other`` may know more codes."""
         sums = other.sums.copy()
         sums[:, : self.sums.shape[1]] += self.sums
-        values = [_means(sums[0][None], sums[1:].T[None])] if self.statistic else []
+        values = [_means(sums[:, None], self.n_outputs)] if self.statistic else []
         values += [np.log1p(sums[0])[None, :, None]] if self.support else []
         both = np.concatenate(values, axis=2).astype(np.float32)
         return replace(other, values=both, sums=sums)
-
-
-def target_columns(
-    target: NDArray[np.float64] | NDArray[np.int64], n_classes: int | None
-) -> NDArray[np.float64]:
-    """Return the target as columns of which means make sense.
-
-    Parameters
-    ----------
-    target : ndarray of shape (n_rows,)
-        Values, or positions among the classes.
-    n_classes : int or None
-        None for regression.
-
-    Returns
-    -------
-    columns : ndarray of shape (n_rows, n_outputs), float64
-        The values; the indicator of the second of two classes; or an indicator a class.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> target_columns(np.array([0, 2]), 3)
-    array([[1., 0., 0.],
-           [0., 0., 1.]])
-    """
-    if n_classes is None or n_classes <= 2:
-        return np.asarray(target, dtype=np.float64)[:, None]
-    return np.asarray(target[:, None] == np.arange(n_classes), dtype=np.float64)
 
 
 def _keys(

@@ -120,10 +120,14 @@ class TargetLog:
     ----------
     most_classes : int
         Different integers beyond which they are hardly class labels.
+    numbers : bool
+        Whether the loss is one of numbers, whatever they look like.
     """
 
-    def __init__(self, most_classes: int) -> None:
+    def __init__(self, most_classes: int, numbers: bool) -> None:
         self._most = most_classes
+        self._numbers = numbers
+        self.extremes = np.asarray([np.inf, -np.inf])
         self._seen: set[Any] = set()
         self._labels: dict[Any, int] = {}
         self._kinds: set[str] = set()
@@ -136,11 +140,17 @@ class TargetLog:
                 f"{y.name!r} are missing. Drop these rows or impute the target."
             )
         values = y.to_numpy()
+        if self._numbers and values.dtype.kind == "b":
+            values = values.astype(np.float64)
         kind = values.dtype.kind
         self._kinds.add("b" if kind == "b" else kind if kind in "iuf" else "O")
         if kind in "iuf":
             if kind == "f" and np.isinf(values).any():
                 raise ValueError(f"Input y contains infinity: column {y.name!r}.")
+            lowest, highest = self.extremes
+            self.extremes = np.asarray(
+                [min(lowest, values.min()), max(highest, values.max())], dtype=float
+            )
             if len(self._seen) <= self._most:
                 self._seen.update(np.unique(values).tolist())
             return values.astype(np.float64)
@@ -164,6 +174,13 @@ class TargetLog:
                 "The target is a number in some batches and a label in others: "
                 f"{sorted(self._seen)[:3]!r} and {list(self._labels)[:3]!r}."
             )
+        if self._numbers:
+            if self._labels:
+                raise ValueError(
+                    f"The loss is one of numbers, but the target holds labels: "
+                    f"{list(self._labels)[:3]!r}."
+                )
+            return "continuous", None, {}
         if self._labels:
             classes = np.unique(np.asarray(list(self._labels)))
             of = {float(self._labels[c]): k for k, c in enumerate(classes.tolist())}
@@ -261,6 +278,8 @@ class StreamReader:
         0: no folds.
     seed : int
         Draws the folds.
+    numbers : bool
+        Whether the loss is one of numbers.
 
     Attributes
     ----------
@@ -276,11 +295,13 @@ class StreamReader:
         groups: str | None,
         n_folds: int,
         seed: int,
+        *,
+        numbers: bool,
     ) -> None:
         self._names = (target, sample_weight, groups)
         self._n_folds, self._seed = n_folds, seed
         self._generator = np.random.default_rng(seed)
-        self._log = TargetLog(MOST_INTEGER_CLASSES)
+        self._log = TargetLog(MOST_INTEGER_CLASSES, numbers)
         self.weight = 0.0
 
     def __enter__(self) -> "StreamReader":
@@ -334,8 +355,11 @@ class StreamReader:
 
     def finish(
         self, numbers: list[NDArray[np.int32]]
-    ) -> tuple[str, NDArray[Any] | None]:
-        """Give codes and classes anew; return the kind of target and its classes."""
+    ) -> tuple[str, NDArray[Any] | None, NDArray[np.float64]]:
+        """Give codes and classes anew; return what is known of the target.
+
+        Its kind, its classes, and its smallest and largest number.
+        """
         kind, classes, of = self._log.finish()
         self.spool.recode(numbers, of)
-        return kind, classes
+        return kind, classes, self._log.extremes

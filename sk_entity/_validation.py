@@ -42,6 +42,7 @@ __all__ = [
     "Target",
     "check_folds",
     "check_frame",
+    "check_offset",
     "check_target",
     "check_weights",
     "exact_floats",
@@ -257,6 +258,34 @@ def check_weights(sample_weight: Any, frame: pd.DataFrame) -> NDArray[np.float64
             "for there is no row left to learn from."
         )
     return weights
+
+
+def check_offset(offset: Any, frame: pd.DataFrame) -> NDArray[np.float64] | None:
+    """Return one finite number a row, or None; a str names a column of ``X``."""
+    if offset is None:
+        return None
+    if isinstance(offset, str):
+        if offset not in frame.columns:
+            raise ColumnError(
+                f"offset={offset!r} is no column of X. Those are "
+                f"{list(frame.columns)[:20]!r}. Pass one of them, or an array."
+            )
+        offset = frame[offset]
+    try:
+        found = np.asarray(offset, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"offset must hold numbers: {error}.") from error
+    if found.shape != (len(frame),):
+        raise ValueError(
+            f"offset must have one number a row, shape ({len(frame)},), got shape "
+            f"{found.shape}."
+        )
+    if not np.isfinite(found).all():
+        raise ValueError(
+            f"offset holds NaN or infinity in {int((~np.isfinite(found)).sum())} rows. "
+            "The log of an exposure of zero is minus infinity: drop such rows."
+        )
+    return found
 
 
 def check_folds(

@@ -16,13 +16,16 @@ from sk_entity.datasets import make_entities
 DATA = make_entities(400, n_categories=(9, 5), random_state=0)
 
 
+DROPOUT = {"net_params": {"module__dropout": 0.2}}
+
+
 def features(seed=0, **params):
     encoder = EntityEmbeddingEncoder(max_epochs=3, random_state=seed, **params)
     return encoder.fit_transform(DATA.X, DATA.y)
 
 
 def test_same_seed_same_bits():
-    np.testing.assert_array_equal(features(dropout=0.2), features(dropout=0.2))
+    np.testing.assert_array_equal(features(**DROPOUT), features(**DROPOUT))
     assert not np.array_equal(features(0), features(1))
     assert not np.array_equal(features(None), features(None))
 
@@ -63,7 +66,7 @@ def test_global_state_is_left_alone(seed):
     filters = list(warnings.filters)
     threads = torch.get_num_threads()
     grad = torch.is_grad_enabled()
-    features(seed, dropout=0.1)
+    features(seed, **DROPOUT)
     np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert warnings.filters == filters

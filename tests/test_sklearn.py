@@ -96,7 +96,7 @@ def test_grid_search_in_a_pipeline_with_two_jobs():
     ).set_output(transform="pandas")
     grid = {
         "entityembeddingencoder__embedding_dim": [1, 3],
-        "entityembeddingencoder__hidden_units": [(8,), (16, 8)],
+        "entityembeddingencoder__net": [(8,), (16, 8)],
         "entityembeddingencoder__cv": [3, None],
     }
     search = GridSearchCV(model, grid, cv=2, n_jobs=2, error_score="raise")
@@ -178,7 +178,9 @@ def test_integer_cv_keeps_routed_groups_together(cities):
 @pytest.mark.parametrize("module", [pickle, joblib])
 def test_round_trip_through_a_file(module, cities, tmp_path):
     X, y = cities
-    encoder = EntityEmbeddingEncoder(max_epochs=3, random_state=0, dropout=0.1)
+    encoder = EntityEmbeddingEncoder(
+        max_epochs=3, random_state=0, net_params={"module__dropout": 0.1}
+    )
     encoder.fit(X, y)
     path = tmp_path / "encoder"
     if module is joblib:

@@ -1,7 +1,7 @@
 """Whole tensors and the iterator that slices batches from them."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ class TensorRows(Dataset[Any]):
     numeric : Tensor of shape (n_rows, n_inputs), float32
     table : Tensor of shape (n_rows,), int64
         The table that must not have seen the row: its own fold's.
-    target : Tensor of shape (n_rows,), float32 or int64
+    target : Tensor of shape (n_rows,) or (n_rows, n_columns), float32
     weight : Tensor of shape (n_rows,), float32
         Mean one.
     lesson : Tensor of shape (n_rows,), float32
@@ -151,6 +151,9 @@ class BatchIterator:
         what is not known.
     masked : dict of int -> Tensor or None, default=None
         What stands for each code of a column when it is hidden; 0 for other columns.
+    asks_for : list of int, default=()
+        The column whose hidden cells are to be told, of each target: targets of cells
+        that are not hidden become NaN.
     """
 
     def __init__(
@@ -161,6 +164,7 @@ class BatchIterator:
         device: str | None = None,
         unknown_probability: float = 0.0,
         masked: Mapping[int, Tensor] | None = None,
+        asks_for: Sequence[int] = (),
     ) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
@@ -168,6 +172,7 @@ class BatchIterator:
         self.device = device
         self.unknown_probability = unknown_probability
         self.masked = masked or {}
+        self.asks_for = list(asks_for)
 
     def __len__(self) -> int:
         return math.ceil(len(self.dataset) / self.batch_size)
@@ -193,4 +198,9 @@ class BatchIterator:
         for j, instead in self.masked.items():
             hidden = instead.to(codes.device)[rows.codes[:, j].long()]
             codes[:, j] = torch.where(keep[:, j], rows.codes[:, j], hidden)
+        if self.asks_for:
+            told = keep[:, self.asks_for]
+            return replace(
+                rows, codes=codes, target=rows.target.masked_fill(told, torch.nan)
+            )
         return replace(rows, codes=codes)

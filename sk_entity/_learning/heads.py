@@ -18,6 +18,8 @@ from sk_entity._learning.sizes import Schedule
 HEAD_BUDGET = 1500
 #: Rows of a step, at most: K + 1 heads read each, and larger batches were no better.
 HEAD_BATCH = 256
+#: Hidden units of the heads beside a net of the user's.
+HEAD_UNITS = (64, 32)
 #: Rows whose vectors are looked up at a time.
 _LOOK_UP = 65_536
 
@@ -104,12 +106,20 @@ class HeadNet(NeuralNet):
         target, weight, fold = to_tensor(y_true, device=self.device)
         n_heads, n_rows, n_outputs = y_pred.shape
         flat = y_pred.reshape(n_heads * n_rows, n_outputs)
-        if n_outputs == 1:
-            flat = flat[:, 0]
-        loss = self.criterion_(flat, target.repeat(n_heads)).view(n_heads, n_rows)
+        several = target.repeat(n_heads, *(1 for _ in target.shape[1:]))
+        loss = self.criterion_(flat, several)
         own = torch.arange(n_heads, device=fold.device)[:, None]
-        mean: Tensor = (loss * weight * (own != fold)).mean(dim=1).sum()
-        return mean
+        if loss.ndim == 0:
+            # Of rows that judge each other: head by head, without the fold's.
+            seen = [own[k] != fold for k in range(n_heads)]
+            parts = [
+                self.criterion_(y_pred[k][rows], target[rows])
+                for k, rows in enumerate(seen)
+                if rows.any()
+            ]
+            return torch.stack(parts).sum()
+        mean: Tensor = (loss.view(n_heads, n_rows) * weight * (own != fold)).mean(1)
+        return mean.sum()
 
 
 def fit_heads(

@@ -75,7 +75,8 @@ class EntityNet(NeuralNet):
             n_seen = n_rows * self.n_views
             vectors, seen = module.decode(view.deviation, inputs["numeric"])
             repeated = [
-                values.repeat_interleave(self.n_views) for values in (target, weight)
+                values.repeat_interleave(self.n_views, dim=0)
+                for values in (target, weight)
             ]
             (gradient,) = torch.autograd.grad(self.get_loss(seen, repeated), vectors)
         loaded.learn(view, gradient, weight * (self.shrinkage / n_seen))
@@ -88,12 +89,13 @@ class EntityNet(NeuralNet):
     def get_loss(
         self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False
     ) -> Tensor:
-        """Return the weighted mean of the criterion over the batch."""
+        """Return the weighted mean of the criterion over the batch.
+
+        A criterion of the user's may give one loss of all rows together.
+        """
         target, weight, *_ = to_tensor(y_true, device=self.device)
-        if y_pred.shape[1] == 1:
-            y_pred = y_pred[:, 0]
-        loss: Tensor = (self.criterion_(y_pred, target) * weight).mean()
-        return loss
+        loss: Tensor = self.criterion_(y_pred, target)
+        return loss if loss.ndim == 0 else (loss * weight).mean()
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **params: Any
@@ -185,14 +187,6 @@ def listens_to_steps(callback: Callback) -> bool:
         getattr(type(callback), name) is not getattr(Callback, name)
         for name in ("on_batch_begin", "on_batch_end", "on_grad_computed")
     )
-
-
-class HalfSquaredError(torch.nn.Module):
-    """Half the squared error: the negative log-likelihood of a unit normal."""
-
-    def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """Return one loss a row."""
-        return 0.5 * (output - target).square()
 
 
 class HoldOut:

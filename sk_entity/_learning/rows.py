@@ -23,14 +23,15 @@ class Rows:
     codes : ndarray of shape (n_rows, n_categorical), int32
     numeric : ndarray of shape (n_rows, n_numeric), float64
         NaN where missing.
-    target : ndarray of shape (n_rows,), float64 or int64
+    target : ndarray of shape (n_rows,) or (n_rows, n_columns), float64
+        As `read_objective` gives it.
     weight : ndarray of shape (n_rows,), float64
     fold : ndarray of shape (n_rows,), int32
     """
 
     codes: NDArray[np.int32]
     numeric: NDArray[np.float64]
-    target: NDArray[np.float64] | NDArray[np.int64]
+    target: NDArray[np.float64]
     weight: NDArray[np.float64]
     fold: NDArray[np.int32]
 
@@ -65,7 +66,8 @@ class Rows:
             What the codes of each column stand for, where their numbers mean nothing.
         """
         seen = np.flatnonzero(self.weight > 0)
-        columns = [*self.codes.T, *self.numeric.T, self.target, self.fold]
+        targets = self.target.reshape(len(self.target), -1).T
+        columns = [*self.codes.T, *self.numeric.T, *targets, self.fold]
         # A content hash sorts in one pass; rows of unequal content and equal hash
         # (one pair in 2**64) would only stand side by side, never be merged.
         key = np.zeros(len(seen), dtype=np.uint64)

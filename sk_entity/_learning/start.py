@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sk_entity._categories import Layout
 from sk_entity._numeric import NumericScaler
+from sk_entity._objective import Units
 from sk_entity._prediction import Predictor
 
 
@@ -76,15 +77,14 @@ class Earlier:
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """How the net sees numbers and a regression's target.
+    """How the net sees numbers and targets.
 
     Attributes
     ----------
     scaler : NumericScaler
-    center, scale : float
-        Mean and standard deviation of the target; 0 and 1 for classes.
+    units : tuple of Units
+        Of each target.
     """
 
     scaler: NumericScaler
-    center: float
-    scale: float
+    units: tuple[Units, ...]

@@ -1,5 +1,6 @@
 """Rows -> trained tables: builds the net, runs skorch, returns plain numpy."""
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,22 +14,24 @@ from skorch.callbacks import Callback, EarlyStopping
 
 from sk_entity._categories import Layout
 from sk_entity._learning.batches import BatchIterator, SpooledRows, TensorRows
-from sk_entity._learning.heads import HEAD_BATCH, HEAD_BUDGET, FoldHeads, fit_heads
+from sk_entity._learning.heads import (
+    HEAD_BATCH,
+    HEAD_BUDGET,
+    HEAD_UNITS,
+    FoldHeads,
+    fit_heads,
+)
 from sk_entity._learning.isolation import isolated
 from sk_entity._learning.lazy_adam import LazyAdam
+from sk_entity._learning.losses import make_criterion
 from sk_entity._learning.modules import Decoder, EmbeddingNet
-from sk_entity._learning.net import (
-    CosineRate,
-    EntityNet,
-    HalfSquaredError,
-    HoldOut,
-    TrainingBar,
-)
+from sk_entity._learning.net import CosineRate, EntityNet, HoldOut, TrainingBar
 from sk_entity._learning.rows import Rows
 from sk_entity._learning.sizes import STEP_BUDGET, Schedule, auto_weight_decay, schedule
 from sk_entity._learning.start import Scaling, Start
 from sk_entity._learning.tables import FoldTables
 from sk_entity._numeric import NumericScaler
+from sk_entity._objective import Objective
 from sk_entity._prediction import Predictor
 
 #: Decoder learning rate over that of the tables.
@@ -42,6 +45,8 @@ _MOST_RATE = 3.0
 _LAZY_SIZE = 1_000_000
 #: Arguments of the net by which users see or change how tables are updated.
 _WATCHERS = ("optimizer", "callbacks")
+#: The argument of the net that is the perceptron's dropout.
+_DROPOUT = "module__dropout"
 #: Rows of a spool from which numbers and target are scaled.
 _SCALING_ROWS = 500_000
 #: Early stopping waits for this share of the planned epochs.
@@ -52,12 +57,14 @@ _PATIENCE = 0.25
 class Settings:
     """The encoder's net and training parameters, as its docstring describes them.
 
-    ``predict`` asks for the net's predictions.
+    ``masked`` is the share of the codes that are hidden, ``asks_for`` the columns whose
+    hidden codes are the target, and ``predict`` asks for the net's predictions.
     """
 
-    hidden_units: tuple[int, ...]
-    dropout: float
-    embedding_dropout: float
+    net: Any
+    loss: Any
+    masked: float
+    asks_for: tuple[int, ...]
     shrinkage: float
     max_epochs: str | int
     batch_size: str | int
@@ -72,6 +79,11 @@ class Settings:
         """Return the L2 penalty of the decoder."""
         decay = self.net_params.get("optimizer__weight_decay")
         return auto_weight_decay(n_rows) if decay is None else float(decay)
+
+    @property
+    def head_units(self) -> tuple[int, ...]:
+        """Hidden units of the heads, which are perceptrons whatever the net is."""
+        return tuple(self.net) if isinstance(self.net, (tuple, list)) else HEAD_UNITS
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +118,7 @@ def train(
     *,
     layout: Layout,
     n_folds: int,
-    n_classes: int | None,
+    objective: Objective,
     settings: Settings,
     start: Start,
     seed: int,
@@ -121,8 +133,7 @@ def train(
         The tables and the columns that read them.
     n_folds : int
         0: no cross-fitting.
-    n_classes : int or None
-        None for regression.
+    objective : Objective
     settings : Settings
     start : Start
         Given vectors, and an earlier fit.
@@ -134,19 +145,21 @@ def train(
     trained : Trained
     """
     with isolated(seed):
-        rows = rows.merged(layout.bags)
+        if not objective.is_custom:
+            # The rows of a loss of the user's may judge each other.
+            rows = rows.merged(layout.bags)
         # One row cannot both teach and judge.
         stop_early = settings.early_stopping and len(rows) > 1
         settings = replace(settings, early_stopping=stop_early)
         earlier = start.earlier
-        scaling = _scaling(rows, n_classes) if earlier is None else earlier.scaling
-        dataset = _to_tensors(rows, scaling, n_classes)
+        scaling = _scaling(rows, objective) if earlier is None else earlier.scaling
+        dataset = _to_tensors(rows, scaling, objective)
         dataset = _place(dataset, _device(settings.device))
         tables = range(len(layout.n_codes))
         counts = [layout.count(t, rows.codes, rows.weight) for t in tables]
         n_numeric = dataset.numeric.shape[1]
         del rows  # the tensors hold what training needs
-        task = Task(layout, counts, n_folds, n_classes, n_numeric, scaling)
+        task = Task(layout, counts, n_folds, objective, n_numeric, scaling)
         return _learn(dataset, task, settings, start, seed)
 
 
@@ -156,7 +169,7 @@ def train_spooled(
     *,
     layout: Layout,
     n_folds: int,
-    n_classes: int | None,
+    objective: Objective,
     settings: Settings,
     seed: int,
 ) -> Trained:
@@ -168,19 +181,19 @@ def train_spooled(
         Rows with the fields of `Rows`.
     counts : list of ndarray of shape (n_codes,)
         Weight of the rows behind each row of each table.
-    layout, n_folds, n_classes, settings, seed
+    layout, n_folds, objective, settings, seed
         As `train`.
     """
     with isolated(seed):
         sample = Rows.of(spool.sample(_SCALING_ROWS))
-        scaling = _scaling(sample, n_classes)
+        scaling = _scaling(sample, objective)
         mean_weight = float(sample.weight.mean())
 
         def to_tensors(block: NDArray[Any]) -> TensorRows:
-            return _to_tensors(Rows.of(block), scaling, n_classes, mean_weight)
+            return _to_tensors(Rows.of(block), scaling, objective, mean_weight)
 
         n_numeric = scaling.scaler.transform(sample.numeric[:1]).shape[1]
-        task = Task(layout, counts, n_folds, n_classes, n_numeric, scaling)
+        task = Task(layout, counts, n_folds, objective, n_numeric, scaling)
         return _learn(SpooledRows(spool, to_tensors), task, settings, Start(), seed)
 
 
@@ -193,7 +206,7 @@ class Task:
     layout : Layout
     counts : list of ndarray of shape (n_codes,), float64
     n_folds : int
-    n_classes : int or None
+    objective : Objective
     n_numeric : int
         Numeric inputs of the net.
     scaling : Scaling
@@ -202,22 +215,9 @@ class Task:
     layout: Layout
     counts: Sequence[NDArray[np.float64]]
     n_folds: int
-    n_classes: int | None
+    objective: Objective
     n_numeric: int
     scaling: Scaling
-
-    @property
-    def n_outputs(self) -> int:
-        """Outputs of the net."""
-        return self.n_classes if self.n_classes and self.n_classes > 2 else 1
-
-    def criterion(self) -> torch.nn.Module:
-        """Return the loss of each row."""
-        if self.n_classes is None:
-            return HalfSquaredError()
-        if self.n_classes <= 2:
-            return torch.nn.BCEWithLogitsLoss(reduction="none")
-        return torch.nn.CrossEntropyLoss(reduction="none")
 
 
 def _learn(
@@ -261,22 +261,17 @@ def _device(device: str) -> str:
     return device
 
 
-def _scaling(rows: Rows, n_classes: int | None) -> Scaling:
+def _scaling(rows: Rows, objective: Objective) -> Scaling:
     scaler = NumericScaler.fit(rows.numeric, rows.weight)
-    if n_classes is not None:
-        return Scaling(scaler, 0.0, 1.0)
-    mean = np.average(rows.target, weights=rows.weight)
-    spread = np.sqrt(np.average((rows.target - mean) ** 2, weights=rows.weight))
-    return Scaling(scaler, float(mean), float(spread) if spread > 0 else 1.0)
+    return Scaling(scaler, objective.units(rows.target, rows.weight))
 
 
 def _to_tensors(
     rows: Rows,
     scaling: Scaling,
-    n_classes: int | None,
+    objective: Objective,
     mean_weight: float | None = None,
 ) -> TensorRows:
-    kind = torch.int64 if n_classes is not None and n_classes > 2 else torch.float32
     # Without folds the one table, number 0, is everyone's own.
     mean_weight = rows.weight.mean() if mean_weight is None else mean_weight
     weight = torch.as_tensor(rows.weight / mean_weight).to(torch.float32)
@@ -284,7 +279,7 @@ def _to_tensors(
         codes=torch.as_tensor(np.ascontiguousarray(rows.codes), dtype=torch.int32),
         numeric=torch.as_tensor(scaling.scaler.transform(rows.numeric)),
         table=torch.as_tensor(np.ascontiguousarray(rows.fold), dtype=torch.int32),
-        target=torch.as_tensor((rows.target - scaling.center) / scaling.scale).to(kind),
+        target=torch.as_tensor(objective.to_net(rows.target, scaling.units)).float(),
         weight=weight,
         lesson=weight,
     )
@@ -333,16 +328,39 @@ def _build_module(
         [t in start.frozen for t in range(len(layout.n_codes))],
     )
     start.set_priors(tables.prior, layout)
-    decoder = Decoder(
-        sum(layout.column_dims) + task.n_numeric,
-        settings.hidden_units,
-        task.n_outputs,
-        settings.dropout,
-        generator,
-    )
+    n_inputs = sum(layout.column_dims) + task.n_numeric
+    decoder = _build_decoder(n_inputs, task.objective.n_outputs, settings, generator)
     if start.earlier is not None:
         decoder.load_state_dict(start.earlier.decoder)
     return EmbeddingNet(tables, decoder)
+
+
+def _build_decoder(
+    n_inputs: int, n_outputs: int, settings: Settings, generator: torch.Generator
+) -> torch.nn.Module:
+    """Return the perceptron, or the user's own net."""
+    net = settings.net
+    if isinstance(net, (tuple, list)):
+        dropout = float(settings.net_params.get(_DROPOUT, 0.0))
+        if not 0 <= dropout < 1:
+            raise ValueError(
+                f"net_params[{_DROPOUT!r}] must be at least 0 and below 1, got "
+                f"{dropout}."
+            )
+        return Decoder(n_inputs, net, n_outputs, dropout, generator)
+    if isinstance(net, torch.nn.Module):
+        decoder = copy.deepcopy(net)
+    else:
+        decoder = net(n_inputs, n_outputs)
+    with torch.no_grad():
+        shape = tuple(decoder(torch.zeros(2, n_inputs)).shape)
+    if shape != (2, n_outputs):
+        raise ValueError(
+            f"net={net!r} turned a tensor of shape (2, {n_inputs}) into one of shape "
+            f"{shape}: it must give ({n_outputs}) outputs a row, raw scores before any "
+            "sigmoid, softmax or exponential."
+        )
+    return decoder
 
 
 def _build_net(
@@ -361,7 +379,7 @@ def _build_net(
         "weight_decay": 0.0,  # shrinkage takes its place
     }
     arguments: dict[str, Any] = {
-        "criterion": task.criterion(),
+        "criterion": make_criterion(task.objective, task.scaling.units, settings.loss),
         "optimizer": LazyAdam,
         "lr": rate * _DECODER_RATE * pace,
         "optimizer__weight_decay": weight_decay,
@@ -371,7 +389,8 @@ def _build_net(
         "iterator_train": BatchIterator,
         "iterator_train__generator": generator,
         "iterator_train__device": _device(settings.device),
-        "iterator_train__unknown_probability": settings.embedding_dropout,
+        "iterator_train__unknown_probability": settings.masked,
+        "iterator_train__asks_for": settings.asks_for,
         "iterator_train__masked": _masked(module.tables.layout),
         "iterator_valid": BatchIterator,
         "iterator_valid__device": _device(settings.device),
@@ -388,6 +407,7 @@ def _build_net(
         arguments["train_split"] = HoldOut(0.1, n_folds > 0, generator)
     given = dict(settings.net_params)
     given.pop("callbacks", None)  # they join those above
+    given.pop(_DROPOUT, None)  # the decoder has it
     if "optimizer" not in given:
         arguments["optimizer__fused"] = True
     return EntityNet(module, **(arguments | given))
@@ -443,8 +463,8 @@ def _fit_heads(
     plan = schedule(len(rows), size, passes, budget=HEAD_BUDGET)
     heads = FoldHeads(
         module.tables.prior_of.numel() + task.n_numeric,
-        settings.hidden_units,
-        task.n_outputs,
+        settings.head_units,
+        task.objective.n_outputs,
         task.n_folds + 1,
         generator,
     )
@@ -457,7 +477,7 @@ def _fit_heads(
         module,
         rows,
         plan,
-        task.criterion(),
+        make_criterion(task.objective, task.scaling.units, settings.loss),
         task.n_folds,
         learning_rate=settings.learning_rate * pace,
         weight_decay=weight_decay,
@@ -496,9 +516,8 @@ def _to_predictor(heads: FoldHeads, module: EmbeddingNet, task: Task) -> Predict
         scaler=task.scaling.scaler,
         layers=layers,
         skip=_to_numpy(heads.skip)[:, rows],
-        classify=task.n_classes is not None,
-        center=task.scaling.center,
-        scale=task.scaling.scale,
+        objective=task.objective,
+        units=task.scaling.units,
     )
 
 

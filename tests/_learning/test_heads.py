@@ -6,14 +6,20 @@ from skorch.callbacks import Callback
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._learning.heads import FoldHeads, HeadNet
+from sk_entity._learning.losses import OneLoss
 from sk_entity._learning.rows import Rows
+from sk_entity._objective import Goal, Objective, Units
 from sk_entity._prediction import Predictor
 from sk_entity.datasets import make_entities
 
 
+def squared(output, target):
+    return (output[:, 0] - target).square()
+
+
 def test_a_head_gets_no_gradient_from_the_rows_of_its_fold():
     heads = FoldHeads(3, (4,), 1, 3, torch.Generator().manual_seed(0))
-    net = HeadNet(heads, criterion=torch.nn.MSELoss(reduction="none")).initialize()
+    net = HeadNet(heads, criterion=OneLoss(squared)).initialize()
     x = torch.randn(6, 3, requires_grad=True)
     fold = torch.tensor([0, 0, 0, 1, 1, 1])
     output = net.module_(x)
@@ -42,9 +48,8 @@ def test_the_predictor_is_the_stacked_heads_in_numpy():
             for w, b in zip(heads.weights, heads.biases, strict=True)
         ],
         skip=heads.skip.detach().numpy(),
-        classify=False,
-        center=10.0,
-        scale=2.0,
+        objective=Objective((Goal("", "continuous", None, "squared_error"),) * 2),
+        units=(Units(10.0, 2.0),) * 2,
     )
     head = rng.integers(0, 3, 50)
     x = torch.as_tensor(np.hstack(vectors))
