@@ -119,10 +119,18 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
     shrinkage : float, default=0.5
         How strongly categories with few rows are drawn towards the unknown vector: a
         penalty of ``shrinkage / 2`` times the squared distance, once a category.
-    hidden_units : tuple of int, default=(64, 32)
-        Widths of the decoder's hidden layers. A linear path stands beside them.
-    dropout : float in [0, 1), default=0
-        Dropout after each hidden layer.
+    loss : str, loss of :mod:`sk_entity.losses` or torch loss, default="auto"
+        What the net is trained for: ``"squared_error"`` (``"auto"`` for numbers),
+        ``"absolute_error"``, ``"huber"``, ``"quantile"``, ``"poisson"``, ``"gamma"``,
+        ``"tweedie"``, ``"log_loss"`` (``"auto"`` for classes), one of these with a
+        number of its own such as ``Quantile(0.9)``, a torch loss (class or instance)
+        of one value a row or of all rows of a batch, ``PerTarget`` for a target of
+        several columns, or ``"self_supervised"``: then hidden cells are told from the
+        others of their row, ``y`` is not read, and nothing is cross-fitted.
+    net : tuple of int, torch module or callable, default=(64, 32)
+        What reads vectors and numbers: widths of the hidden layers of a perceptron,
+        beside which a linear path stands; or a net of your own, a class or callable of
+        (n_inputs, n_outputs), or a module, that returns raw scores.
     embedding_dropout : float in [0, 1), default=0.1
         Share of the codes replaced by "unknown" in training. It trains the unknown
         vector.
@@ -144,8 +152,9 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         ``"optimizer"`` (a torch optimizer class; default: Adam, which updates the
         tables of columns with very many categories lazily),
         ``"optimizer__weight_decay"`` (L2 penalty of the decoder; default: 25 over the
-        number of rows, at most 1e-3), ``"callbacks"`` (skorch callbacks, added to the
-        encoder's own), and so on.
+        number of rows, at most 1e-3), ``"module__dropout"`` (after each hidden layer of
+        the perceptron; default: 0), ``"callbacks"`` (skorch callbacks, added to the
+        encoder's own; an LRScheduler takes the place of the cosine), and so on.
     device : str, default="auto"
         Where to train: a torch device, or ``"auto"`` for a GPU if there is one.
     verbose : int, default=0
@@ -166,10 +175,11 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
     ----------
     embeddings_ : dict of str -> EmbeddingTable
         The vectors of each categorical column.
-    target_type_ : {"continuous", "binary", "multiclass"}
+    target_type_ : {"continuous", "binary", "multiclass"}, or list of these
         Two values are classes. So are strings, bools and up to 100 different integers;
-        floats of more than two values are a regression's, whole numbers too.
-    classes_ : ndarray of shape (n_classes,) or None
+        floats of more than two values are a regression's, whole numbers too, and so is
+        everything under a loss of numbers. A list for a target of several columns.
+    classes_ : ndarray of shape (n_classes,) or None, or list of these
         Class labels; None for regression.
     crosses_ : list of (str, str)
         The pairs of columns that have a statistic in the output.
@@ -236,8 +246,9 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         ----------
         X : frame or array-like of shape (n_rows, n_columns)
             Categorical and numeric columns.
-        y : array-like of shape (n_rows,)
-            Floats for regression; strings, integers or bools for classification.
+        y : array-like of shape (n_rows,) or (n_rows, n_targets)
+            Floats for regression; strings, integers or bools for classification. Of
+            several columns, which may be of several kinds, values may be missing.
         sample_weight : array-like of shape (n_rows,) or None, default=None
             How many rows each row stands for: a row of weight 2 counts as two.
         groups : array-like of shape (n_rows,) or None, default=None
@@ -356,8 +367,8 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
             If a batch lacks a column.
         ValueError
             If a parameter cannot be used with a stream: ``multivalued``, ``subwords``,
-            ``pretrained``, ``early_stopping``, ``warm_start``, or a ``cv`` that is
-            neither an int nor None.
+            ``pretrained``, ``early_stopping``, ``warm_start``, a ``cv`` that is neither
+            an int nor None, or a loss of several columns, of none or of your own.
         """
         self._fit_stream(source, target, sample_weight, groups)
         return self
@@ -383,8 +394,9 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         ----------
         X : frame or array-like of shape (n_rows, n_columns)
             Categorical and numeric columns.
-        y : array-like of shape (n_rows,)
-            Floats for regression; strings, integers or bools for classification.
+        y : array-like of shape (n_rows,) or (n_rows, n_targets)
+            Floats for regression; strings, integers or bools for classification. Of
+            several columns, which may be of several kinds, values may be missing.
         sample_weight : array-like of shape (n_rows,) or None, default=None
             How many rows each row stands for.
         groups : array-like of shape (n_rows,) or None, default=None

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 
 from sk_entity._categories import Layout
 from sk_entity._learning.batches import BatchIterator, SpooledRows, TensorRows
@@ -352,12 +352,18 @@ def _build_decoder(
         decoder = copy.deepcopy(net)
     else:
         decoder = net(n_inputs, n_outputs)
-    with torch.no_grad():
-        shape = tuple(decoder(torch.zeros(2, n_inputs)).shape)
+    try:
+        with torch.no_grad():
+            shape = tuple(decoder(torch.zeros(2, n_inputs)).shape)
+    except RuntimeError as error:
+        raise ValueError(
+            f"net={net!r} cannot read {n_inputs} inputs a row: {error}. Pass a class "
+            "or a function of the numbers of inputs and outputs."
+        ) from error
     if shape != (2, n_outputs):
         raise ValueError(
             f"net={net!r} turned a tensor of shape (2, {n_inputs}) into one of shape "
-            f"{shape}: it must give ({n_outputs}) outputs a row, raw scores before any "
+            f"{shape}: it must give {n_outputs} outputs a row, raw scores before any "
             "sigmoid, softmax or exponential."
         )
     return decoder
@@ -423,7 +429,13 @@ def _masked(layout: Layout) -> dict[int, torch.Tensor]:
 
 
 def _callbacks(plan: Schedule, settings: Settings) -> list[Any]:
-    callbacks: list[Any] = [("learning_rate", CosineRate(plan.steps))]
+    given = []
+    for callback in settings.net_params.get("callbacks") or ():
+        is_class = isinstance(callback, type) and issubclass(callback, Callback)
+        given.append(callback() if is_class else callback)
+    callbacks: list[Any] = []
+    if not any(isinstance(callback, LRScheduler) for callback in given):
+        callbacks.append(("learning_rate", CosineRate(plan.steps)))
     if settings.early_stopping:
         stopping = EarlyStopping(
             patience=max(5, round(_PATIENCE * plan.epochs)),
@@ -433,11 +445,7 @@ def _callbacks(plan: Schedule, settings: Settings) -> list[Any]:
         callbacks.append(("early_stopping", stopping))
     if settings.verbose:
         callbacks.append(("progress", TrainingBar()))
-    for callback in settings.net_params.get("callbacks") or ():
-        if isinstance(callback, type) and issubclass(callback, Callback):
-            callback = callback()
-        callbacks.append(callback)
-    return callbacks
+    return callbacks + given
 
 
 def _silent(*args: Any) -> None:
@@ -533,4 +541,7 @@ def _history(net: EntityNet) -> pd.DataFrame:
         for epoch in net.history
     ]
     frame = pd.DataFrame(epochs)
-    return frame[[column for column in frame if not str(column).endswith("_best")]]
+    kept = [column for column in frame if not str(column).endswith("_best")]
+    # The same order whatever callbacks recorded first.
+    first = [name for name in ("epoch", "train_loss", "valid_loss") if name in kept]
+    return frame[first + [name for name in kept if name not in first]]
