@@ -122,7 +122,7 @@ class Fitting(Parameters):
         if not coder.coders:
             self._warn_no_categories(input_names(self))
             self._coder, self.net_, self.history_ = coder, None, pd.DataFrame()
-            self._store([], [], Extras([], [], None))
+            self._store([], [], Extras([], [], None), [])
             return frame, codes, fold, [], self._extras
         layout = self._layout(coder, codes, given, fresh)
         start = self._start(coder, layout, given, kept, float(weight.sum()))
@@ -152,6 +152,7 @@ class Fitting(Parameters):
     ) -> None:
         """Store what was learned, joined with what was kept."""
         vectors, counts = [table[-1] for table in trained.tables], trained.counts
+        spreads = [spread(table) for table in trained.tables]
         final, history = extras.final(), trained.history
         if kept != "nothing":
             vectors, counts = blended(
@@ -167,7 +168,7 @@ class Fitting(Parameters):
             history = pd.concat([self.history_, history], ignore_index=True)
         self._coder, self._scaling, self._weight = coder, trained.scaling, weight
         self.net_, self.history_ = trained.net, history
-        self._store(vectors, counts, final)
+        self._store(vectors, counts, final, spreads)
 
     def _start(
         self,
@@ -278,6 +279,7 @@ class Fitting(Parameters):
         vectors: list[NDArray[np.float32]],
         counts: list[NDArray[np.float64]],
         extras: Extras,
+        spreads: list[NDArray[np.float64] | None],
     ) -> None:
         """Set what `transform` needs, and what users look at."""
         names = self._names(self._coder)
@@ -289,6 +291,7 @@ class Fitting(Parameters):
                 self._vectors[t],
                 counts[t],
                 self._coder.coders[t].subwords,
+                spreads[t],
             )
             for name, t in zip(names, self._coder.table_of, strict=True)
         }
@@ -519,6 +522,14 @@ def single_valued(coder: FrameCoder) -> tuple[int, ...]:
     """Return the categorical columns whose cells hold one value."""
     tables = enumerate(coder.table_of)
     return tuple(j for j, t in tables if not coder.coders[t].plan.multivalued)
+
+
+def spread(tables: NDArray[np.float32]) -> NDArray[np.float64] | None:
+    """Return how far the folds' vectors are from those of all rows; None: no folds."""
+    if len(tables) == 1:
+        return None
+    distance = np.linalg.norm(tables[:-1].astype(np.float64) - tables[-1], axis=2)
+    return np.asarray(np.sqrt(np.mean(distance**2, axis=0)))
 
 
 def with_given(

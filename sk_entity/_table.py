@@ -1,5 +1,6 @@
 """One column's embedding table: vocabulary, vectors and counts."""
 
+import difflib
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sk_entity._categories import UNKNOWN, Subwords, Vocabulary
+from sk_entity.exceptions import CategoryError
+
+#: Categories that a misspelled one is compared with, at most.
+_MOST_COMPARED = 100_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,6 +32,9 @@ class EmbeddingTable:
         Sum of the sample weights of the training rows of each code.
     subwords : Subwords or None, default=None
         The pieces of values, whose vectors stand behind those of whole values.
+    spread : ndarray of shape (n_codes,) or None, default=None
+        How far the folds' vectors of a code are from that of all rows (root mean
+        square): what is smaller than this says nothing. None without folds.
 
     Examples
     --------
@@ -34,11 +42,13 @@ class EmbeddingTable:
     >>> from sk_entity import EntityEmbeddingEncoder
     >>> X = pd.DataFrame({"city": ["Rome", "Oslo", "Rome", "Bari"] * 10})
     >>> y = [1.0, 3.0, 1.2, 2.0] * 10
-    >>> encoder = EntityEmbeddingEncoder(random_state=0, max_epochs=3).fit(X, y)
+    >>> encoder = EntityEmbeddingEncoder(random_state=0, max_epochs=30).fit(X, y)
     >>> encoder.embeddings_["city"]
     EmbeddingTable('city', 3 categories, dim 1)
     >>> list(encoder.embeddings_["city"].to_frame()["count"])
     [10.0, 10.0, 20.0]
+    >>> encoder.embeddings_["city"].nearest("Rome", k=1).index.tolist()
+    ['Bari']
     """
 
     name: str
@@ -46,6 +56,7 @@ class EmbeddingTable:
     vectors: NDArray[np.float32]
     counts: NDArray[np.float64]
     subwords: Subwords | None = None
+    spread: NDArray[np.float64] | None = None
 
     def __repr__(self) -> str:
         return f"EmbeddingTable({self.name!r}, {len(self)} categories, dim {self.dim})"
@@ -113,8 +124,8 @@ class EmbeddingTable:
         -------
         frame : DataFrame of shape (n_categories, embedding_dim + 1)
             Index: the category values (NaN: missing values, if training had any).
-            Columns: the coordinates, then ``count``. Infrequent categories carry the
-            vector and the count of their group.
+            Columns: the coordinates, ``count``, and ``spread`` if there were folds.
+            Infrequent categories carry the vector and the count of their group.
         """
         index, codes = self.vocabulary.categories, self.vocabulary.codes
         if self.vocabulary.missing_code is not None:
@@ -127,7 +138,152 @@ class EmbeddingTable:
             columns=coordinate_names(self.name, self.dim),
         )
         frame["count"] = self.counts[codes]
+        if self.spread is not None:
+            frame["spread"] = self.spread[codes]
         return frame
+
+    def nearest(
+        self, value: Any, k: int = 10, *, metric: str = "euclidean"
+    ) -> pd.DataFrame:
+        """Return the categories whose vectors are nearest.
+
+        Parameters
+        ----------
+        value : category value, or array-like of shape (embedding_dim,)
+            A category, which is not among its own neighbours; or a vector.
+        k : int, default=10
+            How many, at most.
+        metric : str, default="euclidean"
+            As :func:`sklearn.metrics.pairwise_distances` takes it.
+
+        Returns
+        -------
+        neighbours : DataFrame of shape (n_neighbours, 2)
+            Index: category values. Columns: ``distance`` and ``count``.
+
+        Raises
+        ------
+        CategoryError
+            If the table does not know the value.
+        """
+        if isinstance(value, (np.ndarray, list)):
+            return self._nearest(np.asarray(value, dtype=np.float64), k, [], metric)
+        return self._nearest(self._known(value), k, [value], metric)
+
+    def similarity(self, a: Hashable, b: Hashable) -> float:
+        """Return the cosine of the angle between two categories.
+
+        It is seen from the mean of all categories, each counted by its rows: from the
+        origin all of them may lie in one direction.
+
+        Parameters
+        ----------
+        a, b : category value
+
+        Returns
+        -------
+        similarity : float
+            Between -1 and 1; 0 if one of them is at the mean.
+        """
+        total = max(float(self.counts.sum()), np.finfo(float).tiny)
+        center = self.counts @ self.vectors / total
+        first, second = self._known(a) - center, self._known(b) - center
+        size = float(np.linalg.norm(first) * np.linalg.norm(second))
+        return float(first @ second) / size if size > 0 else 0.0
+
+    def analogy(
+        self, a: Hashable, b: Hashable, c: Hashable, k: int = 1
+    ) -> pd.DataFrame:
+        """Return what is to ``c`` as ``b`` is to ``a``: next to ``c - a + b``.
+
+        The question of T. Mikolov, W. Yih and G. Zweig (2013), "Linguistic Regularities
+        in Continuous Space Word Representations".
+
+        Parameters
+        ----------
+        a, b, c : category value
+            They are not among the answers.
+        k : int, default=1
+            How many answers.
+
+        Returns
+        -------
+        answers : DataFrame of shape (n_answers, 2)
+            As :meth:`nearest`.
+        """
+        target = self._known(c) - self._known(a) + self._known(b)
+        return self._nearest(target, k, [a, b, c], "euclidean")
+
+    def mean(self, values: Any) -> NDArray[np.float64]:
+        """Return the mean vector of some categories, shape (embedding_dim,).
+
+        Parameters
+        ----------
+        values : array-like of shape (n_values,)
+            Category values, all known.
+        """
+        values = list(values)
+        if not values:
+            raise ValueError("mean needs at least one category value, got none.")
+        return np.asarray(np.mean([self._known(value) for value in values], axis=0))
+
+    def decode(self, vectors: Any) -> NDArray[Any]:
+        """Return the category whose vector is nearest to each of some vectors.
+
+        Parameters
+        ----------
+        vectors : array-like of shape (n_vectors, embedding_dim)
+            Without NaN.
+
+        Returns
+        -------
+        values : ndarray of shape (n_vectors,), object
+            Of categories that share a vector, the first.
+        """
+        from sklearn.neighbors import NearestNeighbors
+
+        frame = self.to_frame()
+        table = frame.iloc[:, : self.dim].to_numpy()
+        found = NearestNeighbors(n_neighbors=1).fit(table)
+        place = found.kneighbors(np.asarray(vectors), return_distance=False)[:, 0]
+        values: NDArray[Any] = np.asarray(frame.index, dtype=object)[place]
+        return values
+
+    def _known(self, value: Hashable) -> NDArray[np.float64]:
+        """Return the vector of a value that training has seen."""
+        if value not in self:
+            shown = map(str, self.vocabulary.categories[:_MOST_COMPARED])
+            close = difflib.get_close_matches(str(value), list(shown), n=3)
+            hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+            raise CategoryError(
+                f"Column {self.name!r} has no category {value!r}.{hint} "
+                f"table[{value!r}] gives the vector of unknown values, and to_frame() "
+                f"shows the {len(self)} known ones."
+            )
+        return self[value].astype(np.float64)
+
+    def _nearest(
+        self, vector: NDArray[np.float64], k: int, but: list[Any], metric: str
+    ) -> pd.DataFrame:
+        from sklearn.metrics import pairwise_distances
+
+        if vector.shape != (self.dim,):
+            raise ValueError(
+                f"A vector of column {self.name!r} has shape ({self.dim},), got "
+                f"{vector.shape}."
+            )
+        if k < 1:
+            raise ValueError(f"k must be 1 or more, got {k!r}.")
+        frame = self.to_frame()
+        frame = frame[~frame.index.isin(but)]
+        table = frame.iloc[:, : self.dim].to_numpy(dtype=np.float64)
+        if not len(table):
+            return pd.DataFrame({"distance": [], "count": []}, index=frame.index)
+        distance = pairwise_distances(vector[None], table, metric=metric)[0]
+        order = np.argsort(distance, kind="stable")[:k]
+        found = frame.iloc[order][["count"]]
+        found.insert(0, "distance", distance[order])
+        return found
 
 
 def _series(values: Any) -> pd.Series:
