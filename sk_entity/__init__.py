@@ -1,9 +1,26 @@
 """Leak-free entity embeddings of categorical columns for scikit-learn."""
 
+from typing import Any
+
 from sk_entity._encoder import EntityEmbeddingEncoder
 from sk_entity._pretrained import Pretrained
 from sk_entity._table import EmbeddingTable
 
 __version__ = "0.1.0"
 
-__all__ = ["EmbeddingTable", "EntityEmbeddingEncoder", "Pretrained", "__version__"]
+__all__ = [
+    "EmbeddingTable",
+    "EntityEmbeddingEncoder",
+    "Pretrained",
+    "__version__",
+    "compare_encoders",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # On demand: what only inspection needs must not slow the import.
+    if name == "compare_encoders":
+        from sk_entity.inspection import compare_encoders
+
+        return compare_encoders
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

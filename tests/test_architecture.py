@@ -56,7 +56,9 @@ ALLOWED = {
         "exceptions",
     },
     "_encoder": {"_categories", "_extras", "_fitting", "_lookup", "_validation"},
-    "__init__": {"_encoder", "_pretrained", "_table"},
+    "inspection": {"_categories", "_encoder", "_table", "_validation", "inspection"},
+    "plotting": {"_table", "inspection"},
+    "__init__": {"_encoder", "_pretrained", "_table", "inspection"},
 }
 
 

@@ -1,0 +1,20 @@
+"""Look inside: how good a table is, and what an encoder is worth under your model."""
+
+from sk_entity.inspection._comparison import EncoderComparison, compare_encoders
+from sk_entity.inspection._measures import (
+    drift,
+    effective_rank,
+    neighbour_overlap,
+    probe_score,
+    procrustes_residual,
+)
+
+__all__ = [
+    "EncoderComparison",
+    "compare_encoders",
+    "drift",
+    "effective_rank",
+    "neighbour_overlap",
+    "probe_score",
+    "procrustes_residual",
+]

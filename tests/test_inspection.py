@@ -1,0 +1,184 @@
+"""Measures of tables, and the comparison of encoders."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from lightgbm import LGBMClassifier, LGBMRegressor
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold
+from sklearn.preprocessing import TargetEncoder
+
+from sk_entity import EmbeddingTable, EntityEmbeddingEncoder, compare_encoders
+from sk_entity._categories import Vocabulary
+from sk_entity.datasets import make_entities
+from sk_entity.inspection import (
+    EncoderComparison,
+    drift,
+    effective_rank,
+    neighbour_overlap,
+    probe_score,
+    procrustes_residual,
+)
+
+
+def table_of(vectors):
+    n = len(vectors)
+    vocabulary = Vocabulary.build(
+        pd.Series([f"v{i:03d}" for i in range(n)]), np.ones(n)
+    )
+    rows = np.vstack([np.zeros((1, np.shape(vectors)[1])), vectors])
+    return EmbeddingTable("c", vocabulary, rows.astype(np.float32), np.ones(n + 1))
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    return np.random.default_rng(0).normal(size=(80, 3))
+
+
+def test_effective_rank_counts_the_coordinates_in_use(cloud):
+    assert effective_rank(table_of(cloud)) == pytest.approx(3, abs=0.1)
+    assert effective_rank(table_of(cloud * [1, 0, 0])) == pytest.approx(1)
+    assert 1 < effective_rank(table_of(cloud * [1, 0.2, 0])) < 2
+    assert effective_rank(table_of(np.ones((5, 2)))) == 0.0
+
+
+def test_rotated_tables_are_the_same_and_others_are_not(cloud):
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    same, other = table_of(5 * cloud @ turn + 2), np.random.default_rng(2)
+    table, other = table_of(cloud), table_of(other.normal(size=(80, 3)))
+    assert procrustes_residual(table, same) == pytest.approx(0, abs=1e-6)
+    assert procrustes_residual(table, other) > 0.7
+    assert neighbour_overlap(table, same) == 1.0
+    assert neighbour_overlap(table, other) < 0.3
+    noisy = table_of(cloud + 0.3 * np.random.default_rng(3).normal(size=cloud.shape))
+    assert 0 < procrustes_residual(table, noisy) < 0.3
+    # Of two dimensions against three, too.
+    assert 0 < procrustes_residual(table, table_of(cloud[:, :2])) < 0.6
+
+
+def test_probes_read_what_vectors_hold(cloud):
+    table = table_of(cloud)
+    names = table.to_frame().index
+    number = dict(zip(names, cloud @ [1.0, 2.0, 3.0], strict=True))
+    label = {name: "hi" if cloud[i, 0] > 0 else "lo" for i, name in enumerate(names)}
+    nothing = dict(zip(names, np.random.default_rng(4).normal(size=80), strict=True))
+    assert probe_score(table, number) > 0.99
+    assert probe_score(table, label) > 0.85
+    assert probe_score(table, nothing) < 0.2
+    with pytest.raises(ValueError, match="found 3 categories with an attribute"):
+        probe_score(table, {"v000": 1.0, "v001": 2.0, "v002": 3.5})
+
+
+def test_drift_lists_who_moved():
+    data = make_entities(2000, n_categories=(15, 5), random_state=0)
+    encoder = EntityEmbeddingEncoder(max_epochs=5, random_state=0).fit(data.X, data.y)
+    before = encoder.embeddings_["entity_0"]
+    one = data.X["entity_0"].iloc[0]
+    rows = data.X[data.X["entity_0"] == one]
+    encoder.partial_fit(rows, data.y[rows.index] + 5.0)
+    moved = drift(before, encoder.embeddings_["entity_0"])
+    assert moved.index[0] == one
+    assert (moved["distance"][1:] == 0).all()
+    assert moved["relative"].iloc[0] > 0
+    with pytest.raises(ValueError, match="no space in common"):
+        drift(table_of(np.ones((4, 2))), table_of(np.ones((4, 3))))
+    with pytest.raises(ValueError, match="0 categories in common"):
+        neighbour_overlap(before, table_of(np.ones((4, 2))))
+
+
+# --- compare_encoders ----------------------------------------------------------------
+
+
+class Broken(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        raise RuntimeError("deliberately broken")
+
+    def transform(self, X):
+        return X
+
+
+QUICK = EntityEmbeddingEncoder(max_epochs=5, random_state=0)
+
+
+def test_default_encoders_under_a_booster():
+    data = make_entities(1200, n_categories=(60, 20), random_state=0)
+    X = data.X.assign(x=np.arange(1200) % 7)
+    model = LGBMRegressor(n_estimators=20, verbose=-1)
+    found = compare_encoders(model, X, data.y, cv=3, n_jobs=2, verbose=1)
+    frame = found.to_frame()
+    assert not frame["error"].any()
+    assert {"none", "native", "TargetEncoder", "EntityEmbeddingEncoder"} <= {
+        *frame.index
+    }
+    assert frame["score"].is_monotonic_decreasing
+    assert frame.loc["none", "score"] < frame.loc["TargetEncoder", "score"]
+    assert frame.loc["none", "n_columns"] == X.select_dtypes("number").shape[1]
+    assert (frame["low"] <= frame["difference"]).all()
+    assert frame.loc["TargetEncoder", "difference"] == 0.0
+    assert "vs TargetEncoder" in repr(found)
+    assert "error" not in repr(found)
+
+
+def test_classes_groups_and_an_encoder_that_fails():
+    data = make_entities(900, n_categories=(30, 20), random_state=1)
+    y = np.digitize(data.y, np.quantile(data.y, [0.3, 0.7]))
+    labels = np.array(["low", "mid", "top"])[y]
+    encoders = {"ours": QUICK, "broken": Broken(), "TE": TargetEncoder()}
+    groups = np.arange(900) // 9
+    found = compare_encoders(
+        HistGradientBoostingClassifier(max_iter=10),
+        data.X,
+        labels,
+        encoders,
+        cv=GroupKFold(3),
+        groups=groups,
+        scoring="neg_log_loss",
+    )
+    frame = found.to_frame()
+    assert frame.index[-1] == "broken"
+    assert frame["error"]["broken"] == "RuntimeError: deliberately broken"
+    assert np.isnan(frame["score"]["broken"])
+    assert frame["score"][["ours", "TE"]].notna().all()
+    assert found.reference == "ours"  # there is no "TargetEncoder"
+    assert "deliberately broken" in repr(found)
+
+
+def test_default_encoders_with_three_classes_and_no_numbers():
+    data = make_entities(600, n_categories=(8, 6), random_state=2)
+    y = np.digitize(data.y, [-1, 1])
+    found = compare_encoders(
+        LGBMClassifier(n_estimators=5, verbose=-1), data.X.to_numpy(), y, cv=2
+    )
+    frame = found.to_frame()
+    assert "none" not in frame.index
+    assert not frame["error"].any()
+
+
+def test_intervals_are_corrected_for_overlapping_training_rows():
+    results = pd.DataFrame(
+        {
+            "encoder": ["a"] * 5 + ["b"] * 5,
+            "fold": [*range(5)] * 2,
+            "score": [0.5, 0.6, 0.7, 0.6, 0.6, 0.6, 0.8, 0.8, 0.7, 0.6],
+            "fit_time": 1.0,
+            "transform_time": 1.0,
+            "n_columns": 2,
+            "error": "",
+        }
+    )
+    row = EncoderComparison(results, "a", test_share=0.25).to_frame().loc["b"]
+    # By hand: differences .1 .2 .1 .1 0; t(4) = 2.776; (1/5 + 1/4) of the variance.
+    difference = np.array([0.1, 0.2, 0.1, 0.1, 0.0])
+    half = 2.7764451 * np.sqrt(0.45 * difference.var(ddof=1))
+    assert row["high"] - row["difference"] == pytest.approx(half)
+    assert row["difference"] == pytest.approx(0.1)
+
+
+def test_wrong_comparisons_are_refused():
+    data = make_entities(60, n_categories=(4, 3), random_state=0)
+    with pytest.raises(ValueError, match="names no encoder"):
+        compare_encoders(Ridge(), data.X, data.y, {})
+    with pytest.raises(ValueError, match="60 rows, y has 59"):
+        compare_encoders(Ridge(), data.X, data.y[:-1])

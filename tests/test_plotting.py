@@ -1,0 +1,132 @@
+"""The pictures' content: points, labels, colors, limits."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from sk_entity import EntityEmbeddingEncoder
+from sk_entity.datasets import make_entities
+from sk_entity.inspection import EncoderComparison
+from sk_entity.plotting import (
+    EmbeddingMapDisplay,
+    EncoderComparisonDisplay,
+    TrainingCurveDisplay,
+)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    data = make_entities(3000, n_categories=(60, 200), random_state=0)
+    encoder = EntityEmbeddingEncoder(
+        embedding_dim=4, max_epochs=4, early_stopping=True, random_state=0
+    )
+    return encoder.fit(data.X, data.y)
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def boxes(display):
+    renderer = display.figure_.canvas.get_renderer()
+    return [
+        matplotlib.text.Text.get_window_extent(text, renderer)
+        for text in display.texts_
+    ]
+
+
+def test_sixty_labels_overlap_nowhere_and_stay_inside(encoder):
+    display = EmbeddingMapDisplay.from_encoder(encoder, "entity_0")
+    (points,) = display.ax_.collections
+    assert len(points.get_offsets()) == 60
+    assert len(display.texts_) >= 55
+    display.figure_.canvas.draw()
+    found = boxes(display)
+    for i, box in enumerate(found):
+        assert not any(box.overlaps(other) for other in found[:i])
+    frame = display.ax_.get_window_extent()
+    assert all(frame.contains(*box.min) and frame.contains(*box.max) for box in found)
+    assert "variance" in display.ax_.get_xlabel()
+    left, right = display.ax_.get_xlim()
+    assert left < display.frame["x"].min() < display.frame["x"].max() < right
+    # Larger categories are larger points.
+    order = display.frame["count"].to_numpy().argsort()
+    assert (np.diff(points.get_sizes()[order]) >= 0).all()
+
+
+def test_of_many_categories_the_largest_have_labels(encoder):
+    display = EmbeddingMapDisplay.from_encoder(encoder, "entity_1")
+    assert 30 < len(display.texts_) <= 60
+    assert f"{len(display.texts_)} labelled" in display.ax_.get_title()
+    assert not EmbeddingMapDisplay.from_encoder(encoder, "entity_1", label=False).texts_
+
+
+def test_a_category_and_its_neighbours_are_marked(encoder):
+    table = encoder.embeddings_["entity_1"]
+    one = table.to_frame().index[3]
+    display = EmbeddingMapDisplay.from_encoder(
+        encoder, "entity_1", highlight=one, label=False
+    )
+    near = {one, *table.nearest(one, k=5).index}
+    assert {text.get_text() for text in display.texts_} == near
+    assert len(display.ax_.collections[1].get_offsets()) == 6
+
+
+@pytest.mark.parametrize("kind", ["number", "label"])
+def test_colors(encoder, kind):
+    index = encoder.embeddings_["entity_0"].to_frame().index
+    numbers = np.arange(len(index)) % 3
+    color = numbers * 1.0 if kind == "number" else np.array(["x", "y", "z"])[numbers]
+    display = EmbeddingMapDisplay.from_encoder(
+        encoder, "entity_0", color_by=pd.Series(color, index=index), size_by=None
+    )
+    if kind == "number":
+        assert len(display.figure_.axes) == 2  # the color bar
+    else:
+        legend = [t.get_text() for t in display.ax_.get_legend().get_texts()]
+        assert legend == ["x", "y", "z"]
+
+
+def test_methods_and_axes_of_the_users(encoder):
+    _, ax = plt.subplots()
+    display = EmbeddingMapDisplay.from_encoder(
+        encoder.embeddings_["entity_0"], "entity_0", method="tsne", ax=ax, label=["a00"]
+    )
+    assert display.ax_ is ax
+    assert [text.get_text() for text in display.texts_] == ["a00"]
+    with pytest.raises(ValueError, match="pass 'pca', 'tsne' or 'umap'"):
+        EmbeddingMapDisplay.from_encoder(encoder, "entity_0", method="mds")
+    with pytest.raises(ValueError, match=r"has no embedding of 'z'\. It has those"):
+        EmbeddingMapDisplay.from_encoder(encoder, "z")
+
+
+def test_curves_are_those_of_the_history(encoder):
+    lines = TrainingCurveDisplay.from_encoder(encoder).ax_.get_lines()
+    assert [line.get_label() for line in lines] == ["out-of-fold", "held-out rows"]
+    np.testing.assert_array_equal(lines[0].get_ydata(), encoder.history_["train_loss"])
+
+
+def test_a_comparison_shows_intervals_and_who_failed():
+    results = pd.DataFrame(
+        {
+            "encoder": np.repeat(["a", "b", "c"], 3),
+            "fold": [0, 1, 2] * 3,
+            "score": [0.5, 0.6, 0.7, 0.6, 0.8, 0.8, *[np.nan] * 3],
+            "fit_time": 1.0,
+            "transform_time": 1.0,
+            "n_columns": 2,
+            "error": [""] * 6 + ["ValueError: no"] * 3,
+        }
+    )
+    comparison = EncoderComparison(results, "a", test_share=0.5)
+    display = EncoderComparisonDisplay.from_comparison(comparison)
+    labels = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert labels == ["a  0.6000", "b  0.7333"]
+    assert display.ax_.get_title() == "failed: c"
+    assert "score less that of a (95 % interval)" in display.ax_.get_xlabel()
