@@ -87,7 +87,8 @@ class EmbeddingMapDisplay:
         method : {"pca", "tsne", "umap"}, default="pca"
             How to come to two dimensions. ``"umap"`` needs umap-learn.
         color_by : dict, Series or None, default=None
-            From category value to a number or a label.
+            From category value to a number or a label; the name of a Series is
+            written beside the colors.
         size_by : "count" or None, default="count"
             Whether the area of a point grows with its rows.
         label : bool or list of category values, default=True
@@ -116,7 +117,9 @@ class EmbeddingMapDisplay:
         shown = pd.DataFrame(points, index=frame.index, columns=["x", "y"])
         shown["count"] = frame["count"]
         if color_by is not None:
-            shown["color"] = pd.Series(color_by).reindex(frame.index)
+            color = pd.Series(color_by)
+            shown["color"] = color.reindex(frame.index)
+            shown.attrs["color"] = str(color.name or "")
         display = cls(shown, name=column, axis_labels=axis_labels)
         near = [] if highlight is None else table.nearest(highlight, k=5).index.tolist()
         return display.plot(
@@ -183,7 +186,8 @@ class EmbeddingMapDisplay:
             drawn = self.ax_.scatter(
                 frame["x"], frame["y"], s=sizes, c=color, cmap="viridis", **style
             )
-            self.figure_.colorbar(drawn, ax=self.ax_)
+            label = frame.attrs.get("color", "")
+            self.figure_.colorbar(drawn, ax=self.ax_, label=label)
             return
         sizes = pd.Series(sizes, index=frame.index)
         for k, (value, some) in enumerate(frame.groupby("color", dropna=False)):
@@ -197,7 +201,7 @@ class EmbeddingMapDisplay:
                 label=str(value),
                 **style,
             )
-        self.ax_.legend(frameon=False)
+        self.ax_.legend(frameon=False, title=frame.attrs.get("color") or None)
 
 
 class TrainingCurveDisplay:

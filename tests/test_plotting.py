@@ -84,13 +84,17 @@ def test_colors(encoder, kind):
     numbers = np.arange(len(index)) % 3
     color = numbers * 1.0 if kind == "number" else np.array(["x", "y", "z"])[numbers]
     display = EmbeddingMapDisplay.from_encoder(
-        encoder, "entity_0", color_by=pd.Series(color, index=index), size_by=None
+        encoder,
+        "entity_0",
+        color_by=pd.Series(color, index=index, name="size"),
+        size_by=None,
     )
     if kind == "number":
-        assert len(display.figure_.axes) == 2  # the color bar
+        assert display.figure_.axes[1].get_ylabel() == "size"  # the color bar
     else:
         legend = [t.get_text() for t in display.ax_.get_legend().get_texts()]
         assert legend == ["x", "y", "z"]
+        assert display.ax_.get_legend().get_title().get_text() == "size"
 
 
 def test_methods_and_axes_of_the_users(encoder):
