@@ -81,7 +81,7 @@ comparison = compare_encoders(
 print(comparison)
 
 # %%
-style = {"highlight": favourite, "color_by": films.to_frame()["spread"]}
+style = {"highlight": favourite, "color_by": films.to_frame(spread=True)["spread"]}
 pictures = {
     "map": EmbeddingMapDisplay.from_encoder(encoder, "film", **style),
     "curve": TrainingCurveDisplay.from_encoder(encoder),

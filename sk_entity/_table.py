@@ -117,15 +117,20 @@ class EmbeddingTable:
         composed: NDArray[np.float32] = cells.bags.compose(self.vectors[None])[0]
         return composed[cells.number]
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self, *, spread: bool = False) -> pd.DataFrame:
         """Return the table as a frame, a row for every category value seen.
+
+        Parameters
+        ----------
+        spread : bool, default=False
+            Whether to add a column ``spread``: NaN without folds.
 
         Returns
         -------
         frame : DataFrame of shape (n_categories, embedding_dim + 1)
             Index: the category values (NaN: missing values, if training had any).
-            Columns: the coordinates, ``count``, and ``spread`` if there were folds.
-            Infrequent categories carry the vector and the count of their group.
+            Columns: the coordinates, then ``count``. Infrequent categories carry the
+            vector and the count of their group.
         """
         index, codes = self.vocabulary.categories, self.vocabulary.codes
         if self.vocabulary.missing_code is not None:
@@ -138,8 +143,8 @@ class EmbeddingTable:
             columns=coordinate_names(self.name, self.dim),
         )
         frame["count"] = self.counts[codes]
-        if self.spread is not None:
-            frame["spread"] = self.spread[codes]
+        if spread:
+            frame["spread"] = np.nan if self.spread is None else self.spread[codes]
         return frame
 
     def nearest(

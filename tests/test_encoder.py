@@ -371,3 +371,10 @@ def test_silent_by_default(cities, capsys):
     EntityEmbeddingEncoder(**FAST, early_stopping=True).fit(X, y)
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+@pytest.mark.parametrize("shape", [(5, 0), (0, 2)])
+def test_a_frame_without_rows_or_columns_is_refused(shape):
+    X = pd.DataFrame(np.zeros(shape), columns=[f"c{i}" for i in range(shape[1])])
+    with pytest.raises(ValueError, match=r"Found array with 0 (feature|sample)"):
+        EntityEmbeddingEncoder().fit(X, np.zeros(shape[0]))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import torch
 from scipy.stats import norm
@@ -551,6 +552,36 @@ def test_further_rows_must_have_the_targets_of_the_first(rows):
         encoder_of().partial_fit(X, mixed(code), classes=["yes", "no"])
 
 
+# --- shapes of targets ---------------------------------------------------------------
+
+
+def test_a_frame_of_one_column_and_frames_of_polars_are_targets(rows):
+    X, code, _ = rows
+    quick = {"max_epochs": 1}
+    plain = encoder_of(**quick).fit_transform(X, code * 1.0)
+    frame = pd.DataFrame({"y": code * 1.0})
+    pd.testing.assert_frame_equal(encoder_of(**quick).fit_transform(X, frame), plain)
+    y = mixed(code)
+    several = encoder_of(**quick).fit_transform(X, y)
+    polar = encoder_of(**quick).fit_transform(X, pl.from_pandas(y))
+    pd.testing.assert_frame_equal(polar, several)
+
+
+def test_a_loss_of_the_users_gets_the_offset_added_to_the_output(rows):
+    X, code, _ = rows
+    known, left = np.random.default_rng(18).normal(size=(2, N_CATEGORIES))
+    y = known[code] + left[code]
+    encoder = encoder_of(loss=torch.nn.MSELoss(), max_epochs=10)
+    out = encoder.fit_transform(X, y, offset=known[code])["prediction"]
+    assert agreement(by_category(out, code), left) > 0.97
+
+
+def test_rare_categories_are_one_class_where_cells_are_hidden(towns):
+    X, _ = towns
+    encoder = encoder_of(loss=SelfSupervised(max_classes=4), max_epochs=2).fit(X)
+    assert [len(classes) for classes in encoder.classes_] == [4, 4, 4]
+
+
 # --- beside the rest -----------------------------------------------------------------
 
 
@@ -578,6 +609,10 @@ def test_losses_in_streams(rows, loss):
         encoder_of(loss="poisson").fit_stream([X.assign(y=-count)], "y")
     with pytest.raises(ValueError, match="holds labels"):
         encoder_of(loss=loss).fit_stream([X.assign(y="a")], "y")
+    truth = [frame.assign(y=frame["y"] > 9) for frame in frames]
+    empty = frames[0][:0]
+    found = encoder_of(loss=loss, max_epochs=1).fit_stream([*truth, empty], "y")
+    assert found.target_type_ == "continuous"
     for wrong in (PerTarget(), "self_supervised", Cox()):
         with pytest.raises(ValueError, match="loss as given"):
             encoder_of(loss=wrong).fit_stream(frames, "y")

@@ -129,7 +129,7 @@ def test_spread_is_larger_for_rare_categories():
     X = pd.DataFrame({"c": [f"c{i}" for i in code]})
     y = rng.normal(size=41)[code] + rng.normal(size=8000)
     frame = EntityEmbeddingEncoder(max_epochs=10, random_state=0).fit(X, y)
-    frame = frame.embeddings_["c"].to_frame()
+    frame = frame.embeddings_["c"].to_frame(spread=True)
     assert frame[["count", "spread"]].corr("spearman").iloc[0, 1] < -0.5
     alone = EntityEmbeddingEncoder(cv=None, max_epochs=1, random_state=0).fit(X, y)
-    assert "spread" not in alone.embeddings_["c"].to_frame()
+    assert alone.embeddings_["c"].to_frame(spread=True)["spread"].isna().all()

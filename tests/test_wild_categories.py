@@ -416,3 +416,19 @@ def test_pretrained_vectors_help_where_rows_are_few():
         scores.append(r2_score(y[300:], encoder.transform(X[300:])["prediction"]))
     assert scores[0] < scores[1]
     assert scores[2] > 0.95
+
+
+def test_a_value_with_two_pretrained_vectors_is_refused(games):
+    X, y = games
+    twice = pd.DataFrame([[0.0, 1.0], [1.0, 0.0]], index=["a", "a"])
+    with pytest.raises(ColumnError, match=r"holds \['a'\] twice"):
+        make({"pretrained": {"away": twice}}).fit(X[["away"]], y)
+
+
+def test_shared_columns_of_category_dtype_are_as_good_as_strings(games):
+    X, y = games
+    params = {"shared_embeddings": [["home", "away"]]}
+    X = X[["home", "away"]]
+    plain = make(params).fit_transform(X, y)
+    typed = make(params).fit_transform(X.astype("category"), y)
+    np.testing.assert_array_equal(typed, plain)
