@@ -17,6 +17,7 @@ from sk_entity._categories import Codes
 from sk_entity._extras import Extras
 from sk_entity._fitting import Fitting
 from sk_entity._lookup import write_features
+from sk_entity._table import coordinate_names
 from sk_entity._validation import (
     OutputContainer,
     check_frame,
@@ -466,6 +467,49 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
             output.learned, codes, fold, tables, self._coder.table_of, extras, numeric
         )
         return output.finish()
+
+    def inverse_transform(self, X: Any) -> pd.DataFrame:
+        """Return the inputs whose features are nearest: categories by their vectors.
+
+        Parameters
+        ----------
+        X : frame or array-like of shape (n_rows, n_columns_out)
+            Features as :meth:`transform` gives them; vectors may be edited ones.
+
+        Returns
+        -------
+        inputs : DataFrame of shape (n_rows, n_columns)
+            The categorical columns, decoded (missing where a vector holds NaN), and the
+            numeric ones if they are part of the output, in the order of fit.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns.
+        """
+        check_is_fitted(self)
+        names = list(self.get_feature_names_out())
+        features = np.asarray(X, dtype=np.float64)
+        if features.ndim != 2 or features.shape[1] != len(names):
+            raise ValueError(
+                f"X has shape {features.shape}, but the encoder gives {len(names)} "
+                "features a row: pass what transform returned."
+            )
+        frame = pd.DataFrame(features, columns=names)
+        inputs = {}
+        for name in input_names(self):
+            if name in self.embeddings_:
+                table = self.embeddings_[name]
+                vectors = frame[coordinate_names(name, table.dim)]
+                known = vectors.notna().all(axis=1)
+                values = pd.Series(np.nan, index=frame.index, dtype=object)
+                if known.any():
+                    values[known] = table.decode(vectors[known].to_numpy())
+                inputs[name] = values
+            elif name in self.feature_groups_:
+                inputs[name] = frame[name]
+        found = pd.DataFrame(inputs, index=frame.index)
+        return found.set_axis(X.index) if isinstance(X, pd.DataFrame) else found
 
     def get_feature_names_out(
         self, input_features: ArrayLike | None = None

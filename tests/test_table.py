@@ -133,3 +133,24 @@ def test_spread_is_larger_for_rare_categories():
     assert frame[["count", "spread"]].corr("spearman").iloc[0, 1] < -0.5
     alone = EntityEmbeddingEncoder(cv=None, max_epochs=1, random_state=0).fit(X, y)
     assert alone.embeddings_["c"].to_frame(spread=True)["spread"].isna().all()
+
+
+def test_features_lead_back_to_their_inputs():
+    rng = np.random.default_rng(5)
+    code = rng.integers(8, size=600)
+    X = pd.DataFrame({"x": rng.normal(size=600), "c": [f"c{i}" for i in code]})
+    X.loc[::9, "c"] = np.nan
+    y = rng.normal(size=8)[code] + X["x"]
+    encoder = EntityEmbeddingEncoder(
+        embedding_dim=2, handle_missing="return_nan", max_epochs=5, random_state=0
+    )
+    encoder.fit(X, y)
+    back = encoder.inverse_transform(encoder.transform(X))
+    pd.testing.assert_frame_equal(back, X, check_dtype=False)
+    framed = encoder.set_output(transform="pandas").transform(X[100:])
+    back = encoder.inverse_transform(framed)
+    pd.testing.assert_frame_equal(back, X[100:], check_dtype=False)
+    dropped = EntityEmbeddingEncoder(remainder="drop", max_epochs=1, random_state=0)
+    assert list(dropped.fit(X, y).inverse_transform(dropped.transform(X))) == ["c"]
+    with pytest.raises(ValueError, match=r"X has shape \(3, 2\), but"):
+        encoder.inverse_transform(np.zeros((3, 2)))
