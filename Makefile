@@ -9,7 +9,7 @@ STAMP = $(VENV)/.installed-$(1)
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types doctest coverage format wheel-test min-versions bench clean
+.PHONY: help demo examples test check lint types doctest coverage format wheel-test min-versions bench clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ $(VENV)/.installed-%: $(BIN)/python pyproject.toml constraints.txt
 
 demo: $(call STAMP,demo)  ## Install and run the quickstart; saves quickstart.png.
 	$(BIN)/python examples/plot_1_quickstart.py --save quickstart.png
+
+examples: $(call STAMP,demo)  ## Install and run all examples; saves their pictures.
+	for file in examples/*.py; do $(BIN)/python $$file || exit 1; done
 
 test: $(call STAMP,test)  ## Install and run all tests and doctests.
 	$(BIN)/python -m pytest -q -n 2

@@ -155,7 +155,8 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         ``"optimizer__weight_decay"`` (L2 penalty of the decoder; default: 25 over the
         number of rows, at most 1e-3), ``"module__dropout"`` (after each hidden layer of
         the perceptron; default: 0), ``"callbacks"`` (skorch callbacks, added to the
-        encoder's own; an LRScheduler takes the place of the cosine), and so on.
+        encoder's own; an LRScheduler takes the place of the cosine), ``"compile"``
+        (whether torch compiles the decoder), and so on.
     device : str, default="auto"
         Where to train: a torch device, or ``"auto"`` for a GPU if there is one.
     verbose : int, default=0

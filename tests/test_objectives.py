@@ -405,6 +405,22 @@ def test_a_learning_rate_schedule_of_the_users(rows):
     np.testing.assert_allclose(rates[1:] / rates[:-1], 0.5)
 
 
+def test_a_compiled_decoder_learns_the_same(rows, monkeypatch):
+    X, code, _ = rows
+    compiled = []
+
+    def compile_(module, **options):
+        compiled.append((type(module).__name__, options))
+
+    # What torch makes of it is torch's to test, and takes a compiler.
+    monkeypatch.setattr(torch.nn.Module, "compile", compile_)
+    plain = encoder_of(max_epochs=2).fit_transform(X, code * 1.0)
+    net_params = {"compile": True, "compile__mode": "reduce-overhead"}
+    out = encoder_of(max_epochs=2, net_params=net_params).fit_transform(X, code * 1.0)
+    assert compiled == [("Decoder", {"mode": "reduce-overhead"})]
+    pd.testing.assert_frame_equal(out, plain)
+
+
 # --- no target -----------------------------------------------------------------------
 
 

@@ -414,9 +414,24 @@ def _build_net(
     given = dict(settings.net_params)
     given.pop("callbacks", None)  # they join those above
     given.pop(_DROPOUT, None)  # the decoder has it
+    _compile(module, given)
     if "optimizer" not in given:
         arguments["optimizer__fused"] = True
     return EntityNet(module, **(arguments | given))
+
+
+def _compile(module: EmbeddingNet, given: dict[str, Any]) -> None:
+    """Compile the decoder if ``compile`` asks for it, which leaves ``given``.
+
+    skorch would compile the whole module, under whose new names of parameters the
+    tables would lose their learning rate; and tables are no part of the graph.
+    """
+    options = {
+        name: given.pop(name) for name in [*given] if name.startswith("compile__")
+    }
+    if given.pop("compile", False):
+        options = {name.removeprefix("compile__"): v for name, v in options.items()}
+        module.decoder.compile(**options)
 
 
 def _masked(layout: Layout) -> dict[int, torch.Tensor]:
