@@ -112,8 +112,8 @@ def choose_crosses(
     pairs = [values(pair) for pair in candidates]
     residual, columns = [], []
     for c in range(sample.target.shape[1]):
-        told = ~np.isnan(sample.target[:, c])
-        root = np.sqrt(sample.weight * told)[:, None]
+        share = 1.0 if sample.shares is None else sample.shares[:, c]
+        root = np.sqrt(sample.weight * share)[:, None]
         # A loss of the user's may have other outputs than targets.
         one_each = prediction.shape[1] == sample.target.shape[1]
         predicted = prediction[:, c : c + 1] if one_each else prediction
@@ -125,7 +125,7 @@ def choose_crosses(
         news = news - basis @ (basis.T @ news)
         # What rounding leaves of a cross that is one of its columns is not news.
         news[:, np.linalg.norm(news, axis=0) < 1e-6 * scale] = 0.0
-        own = np.where(told, sample.target[:, c], 0.0) * root[:, 0]
+        own = sample.target[:, c] * root[:, 0]
         residual.append(own - basis @ (basis.T @ own))
         columns.append(news)
     n_effective = sample.weight.sum() ** 2 / (sample.weight**2).sum()

@@ -105,6 +105,11 @@ class Fitting(Parameters):
         earlier = None if fresh else self._objective
         fold, n_folds = np.zeros(len(frame), dtype=np.int32), 0
         if self._self_supervision is not None:
+            if offset is not None:
+                raise ValueError(
+                    f"offset cannot be used with loss={self.loss!r}, which has no "
+                    "target."
+                )
             objective, values = self._hidden_cells(coder, numbers, earlier)
         else:
             objective, target, values = read_objective(
@@ -309,9 +314,7 @@ class Fitting(Parameters):
             add_statistics=self.add_statistics,
             add_support=self.add_support,
             add_prediction=extras.predictor is not None,
-            passed=[inputs[i] for i in passed]
-            if self.remainder == "passthrough"
-            else [],
+            passed=[inputs[i] for i in passed],
         )
 
     def _settings(self, n_folds: int, coder: FrameCoder) -> "Settings":
@@ -358,9 +361,9 @@ class Fitting(Parameters):
         n_folds: int,
     ) -> Evidence:
         coders = [coder.coders[t] for t in layout.table_of]
-        target, weight = self._objective.statistics(rows.target, rows.weight)
-        if self._self_supervision is not None:
-            target = target[:, :0]
+        target, shares = np.empty((len(rows), 0)), None
+        if self._self_supervision is None:
+            target, shares = self._objective.statistics(rows.target)
         return Evidence(
             layout=layout,
             numbers=rows.codes,
@@ -370,10 +373,10 @@ class Fitting(Parameters):
                 for part in coders
             ],
             target=target,
-            weight=weight,
+            weight=rows.weight,
             fold=rows.fold,
             n_folds=n_folds,
-            partly=self._objective.is_multiple,
+            shares=shares,
         )
 
     def _learn_extras(

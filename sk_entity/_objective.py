@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit, softmax
 
 from sk_entity._validation import Target, check_target
 from sk_entity.losses import Huber, LogLoss, PerTarget, Quantile, Tweedie
@@ -201,45 +202,41 @@ class Objective:
             elif goal.link == "log":
                 parts.append(unit.scale * np.exp(part))
             elif goal.n_outputs == 1:
-                both = np.hstack([np.zeros_like(part), part])
-                parts.append(_probability(both)[:, 1:])
+                parts.append(expit(part))
             else:
-                parts.append(_probability(part))
+                parts.append(softmax(part, axis=1))
         return np.hstack(parts) if len(parts) > 1 else parts[0]
 
     def statistics(
-        self, values: NDArray[np.float64], weight: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the target as columns of which means make sense, and their weights.
+        self, values: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Return the target as columns of which means make sense, and their shares.
 
-        Class indicators; numbers; rates, weighted by exposure, where an offset is one;
-        numbers less their offset otherwise. NaN where the target is missing.
+        Class indicators; numbers, less their offset; under a log link rates, of which
+        each counts by its exposure. A share is what a row's value counts beside the
+        row's weight: nothing where the target is missing. None: one throughout.
         """
         columns = values.reshape(len(values), -1)
-        offset = columns[:, -1] if self.has_offset else None
+        offset = columns[:, -1] if self.has_offset else np.zeros(len(columns))
         found: list[NDArray[np.float64]] = []
+        shares: list[NDArray[np.float64]] = []
         for goal, column in zip(self.goals, columns.T, strict=False):
-            if goal.classes is None:
-                if offset is not None and goal.link == "log":
-                    exposure = np.exp(offset)
-                    column, weight = column / exposure, weight * exposure
-                elif offset is not None:
-                    column = column - offset
-                found.append(column)
-            elif len(goal.classes) <= 2:
-                found.append(column)
+            share = np.where(np.isnan(column), 0.0, 1.0)
+            known = np.nan_to_num(column)
+            if goal.link == "log":
+                exposure = np.exp(offset)
+                parts, share = [known / exposure], share * exposure
+            elif goal.link == "identity":
+                parts = [known - offset]
+            elif goal.n_outputs == 1:
+                parts = [known]
             else:
-                unknown = np.isnan(column)
-                found += [
-                    np.where(unknown, np.nan, column == k)
-                    for k in range(len(goal.classes))
-                ]
-        return np.stack(found, axis=1), weight
-
-
-def _probability(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+                parts = [(known == k) * 1.0 for k in range(goal.n_outputs)]
+            found += parts
+            shares += [share] * len(parts)
+        # By what the goals are, not by the rows: sums of further rows have one shape.
+        alike = not self.is_multiple and self.goals[0].link != "log"
+        return np.stack(found, axis=1), None if alike else np.stack(shares, axis=1)
 
 
 def _units(
@@ -264,9 +261,9 @@ def _units(
         spread = np.sqrt(np.average((y - center) ** 2, weights=weight))
     else:
         level = goal.parameter if goal.loss == "quantile" else 0.5
-        center = weighted_quantile(y, weight, level)
+        center = float(np.quantile(y, level, weights=weight, method="inverted_cdf"))
         spread = np.average(np.abs(y - center), weights=weight)
-    return Units(float(center), float(spread) if spread > 0 else 1.0)
+    return Units(center, float(spread) if spread > 0 else 1.0)
 
 
 def _class_weights(
@@ -294,16 +291,6 @@ def _class_weights(
             f"class_weight must be zero or positive, not all zero, got {given!r}."
         )
     return found
-
-
-def weighted_quantile(
-    values: NDArray[np.float64], weight: NDArray[np.float64], level: float
-) -> float:
-    """Return the smallest value with at least ``level`` of the weight up to it."""
-    order = np.argsort(values)
-    share = np.cumsum(weight[order])
-    place = np.searchsorted(share, level * share[-1])
-    return float(values[order[min(place, len(order) - 1)]])
 
 
 def read_objective(
@@ -465,6 +452,11 @@ def _per_target(loss: Any, names: Sequence[str]) -> tuple[list[Any], list[float]
     criterion = None
     if len({id(one) for one in losses}) == 1 and _named(losses[0])[0] == "custom":
         criterion = losses[0]
+        if spec.target_weights is not None:
+            raise ValueError(
+                "target_weights cannot be used with a torch loss, which sees all "
+                "columns of y and weighs them itself."
+            )
     elif any(_named(one)[0] == "custom" for one in losses):
         raise ValueError(
             "A torch loss sees all columns of y: pass it as loss, not for one column."

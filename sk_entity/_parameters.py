@@ -10,7 +10,6 @@ from sk_entity._validation import Interval, StrOptions
 from sk_entity.losses import (
     Huber,
     LogLoss,
-    PerTarget,
     Quantile,
     SelfSupervised,
     Tweedie,
@@ -181,10 +180,8 @@ class Parameters(BaseEstimator):
         ]
         if self.cv is not None and not isinstance(self.cv, Integral):
             wrong.append("cv")
-        if isinstance(self.loss, (PerTarget, SelfSupervised)) or not (
-            isinstance(self.loss, (str, Huber, LogLoss, Quantile, Tweedie))
-            and self.loss != "self_supervised"
-        ):
+        of_one_column = isinstance(self.loss, (str, Huber, LogLoss, Quantile, Tweedie))
+        if not of_one_column or self._self_supervision is not None:
             wrong.append("loss")
         if wrong:
             raise ValueError(

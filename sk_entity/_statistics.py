@@ -29,8 +29,8 @@ class Evidence:
         Number of these codes of each categorical column.
     target : ndarray of shape (n_rows, n_outputs)
         Values, or indicators of the classes.
-    partly : bool
-        Whether targets may be missing (NaN) in some rows, here or in rows to come.
+    shares : ndarray of shape (n_rows, n_outputs) or None
+        What each target of a row counts, beside the row's weight; None: one.
     weight : ndarray of shape (n_rows,)
         Positive.
     fold : ndarray of shape (n_rows,), int
@@ -46,7 +46,7 @@ class Evidence:
     weight: NDArray[np.float64]
     fold: NDArray[Any]
     n_folds: int
-    partly: bool = False
+    shares: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -60,6 +60,7 @@ class Evidence:
             target=self.target[index],
             weight=self.weight[index],
             fold=self.fold[index],
+            shares=None if self.shares is None else self.shares[index],
         )
 
 
@@ -177,8 +178,8 @@ class TargetStatistic:
 class _Sums:
     """Weight and target sums of cells, by table: all folds but the table's own, all.
 
-    The values are the weight, the weighted sum of each target and, if targets may be
-    missing, the weight of the rows that have each.
+    The values are the weight, the weighted sum of each target and, where targets have
+    shares, what counts of each.
 
     Parameters
     ----------
@@ -190,7 +191,7 @@ class _Sums:
         self._evidence = evidence
         self._n_parts = max(evidence.n_folds, 1)
         self._n_outputs = evidence.target.shape[1]
-        n_values = 1 + self._n_outputs * (2 if evidence.partly else 1)
+        n_values = 1 + self._n_outputs * (1 if evidence.shares is None else 2)
         self._sums = np.zeros((n_values, n_cells * self._n_parts))
 
     def add(self, rows: NDArray[Any] | slice, cell: NDArray[Any]) -> None:
@@ -201,11 +202,10 @@ class _Sums:
         self._sums[0] += np.bincount(part, weight, self._sums.shape[1])
         for k, target in enumerate(evidence.target[rows].T, start=1):
             own = weight
-            if evidence.partly:
-                known = ~np.isnan(target)
-                own, target = weight * known, np.where(known, target, 0.0)
-                seen = self._sums[self._n_outputs + k]
-                seen += np.bincount(part, own, self._sums.shape[1])
+            if evidence.shares is not None:
+                own = weight * evidence.shares[rows, k - 1]
+                counted = self._sums[self._n_outputs + k]
+                counted += np.bincount(part, own, self._sums.shape[1])
             self._sums[k] += np.bincount(part, own * target, self._sums.shape[1])
 
     def _by_table(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -221,8 +221,9 @@ def _as_numbers(y: NDArray[Any]) -> NDArray[np.float64]:
         return np.asarray(y, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"The encoder was fitted for regression, but y holds {y[:3]!r}, which are "
-            "not numbers. Pass numbers, or fit a new encoder."
+            "This is a regression, by its loss or by an earlier fit, but y holds "
+            f"{y[:3]!r}, which are not numbers. Pass numbers, or fit a new encoder "
+            "with a loss of classes."
         ) from error
 
 

@@ -156,6 +156,15 @@ def test_default_encoders_with_three_classes_and_no_numbers():
     assert not frame["error"].any()
 
 
+def test_whole_numbers_under_a_regressor_are_numbers_and_the_frame_stays():
+    data = make_entities(400, n_categories=(9, 6), random_state=3)
+    X, y = data.X.rename(columns={"entity_0": 0}), np.arange(400) // 2
+    names = list(X.columns)
+    found = compare_encoders(Ridge(), X, y, {"ours": QUICK}, cv=2)
+    assert not found.to_frame()["error"].any()
+    assert list(X.columns) == names
+
+
 def test_intervals_are_corrected_for_overlapping_training_rows():
     results = pd.DataFrame(
         {

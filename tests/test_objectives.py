@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._learning.losses import make_criterion, row_loss
-from sk_entity._objective import Goal, Objective, Units, weighted_quantile
+from sk_entity._objective import Goal, Objective, Units
 from sk_entity.losses import (
     Huber,
     LogLoss,
@@ -108,6 +108,38 @@ def test_counts_with_exposure_are_ordered_by_rate_and_not_by_count(rows, loss):
     assert (out["prediction"] * exposure).sum() == pytest.approx(y.sum(), rel=0.05)
 
 
+def test_exposures_weigh_rates_and_leave_support_and_other_targets_alone(rows):
+    X, code, _ = rows
+    rng = np.random.default_rng(19)
+    exposure = rng.uniform(0.1, 3, N_ROWS)
+    counts = rng.poisson(np.outer(exposure, [1.0, 2.0])) * 1.0
+    y = pd.DataFrame({"a": counts[:, 0], "b": counts[:, 1], "c": code * 1.0})
+    loss = PerTarget({"a": "poisson", "b": "poisson"})
+    params = {"loss": loss, "add_statistics": True, "max_epochs": 1}
+    encoder = encoder_of(**params).fit(X, y, offset=np.log(exposure))
+    out = encoder.transform(X).groupby(X["c"]).first()
+    size = X["c"].value_counts()
+    np.testing.assert_allclose(out["c_support"], np.log1p(size[out.index]), rtol=1e-5)
+    for name in ("a", "b"):
+        sums = pd.DataFrame({"y": y[name], "e": exposure}).groupby(X["c"]).sum()
+        rate = (sums["y"] + 10 * sums["y"].sum() / sums["e"].sum()) / (sums["e"] + 10)
+        np.testing.assert_allclose(out[f"c_statistic_{name}"], rate, rtol=1e-5)
+
+
+def test_rows_with_and_without_offsets_add_up(rows):
+    X, code, _ = rows
+    y = np.random.default_rng(20).poisson(1.0 + code)
+    encoder = encoder_of(loss="poisson", add_statistics=True, max_epochs=1)
+    encoder.partial_fit(X[:2000], y[:2000])
+    encoder.partial_fit(X[2000:], y[2000:], offset=np.zeros(2000))
+    whole = encoder_of(loss="poisson", add_statistics=True, max_epochs=1).fit(X, y)
+    np.testing.assert_allclose(
+        encoder.transform(X)["c_statistic"],
+        whole.transform(X)["c_statistic"],
+        rtol=1e-5,
+    )
+
+
 def test_gamma_and_log_loss_and_a_named_column_as_offset(rows):
     X, code, _ = rows
     rng = np.random.default_rng(4)
@@ -162,14 +194,6 @@ def test_the_pinball_loss_is_that_of_scikit_learn():
     )
     expected = mean_pinball_loss(y, output, alpha=0.3)
     assert float(found.mean()) / 2 == pytest.approx(expected)
-
-
-def test_weighted_quantiles_are_those_of_repeated_values():
-    rng = np.random.default_rng(8)
-    values, weight = rng.normal(size=30), rng.integers(1, 5, size=30)
-    for level in (0.1, 0.5, 0.77):
-        expected = np.quantile(np.repeat(values, weight), level, method="inverted_cdf")
-        assert weighted_quantile(values, weight * 1.0, level) == expected
 
 
 # --- several targets -----------------------------------------------------------------
@@ -360,6 +384,17 @@ def test_survival_by_a_loss_of_the_users(rows):
     assert agreement(by_category(out["prediction"], code), hazard) > 0.95
 
 
+def test_a_loss_of_all_rows_refuses_what_would_weigh_them(rows):
+    X, code, _ = rows
+    y = np.stack([code + 1.0, np.ones(N_ROWS)], axis=1)
+    encoder = encoder_of(loss=Cox(), max_epochs=1)
+    encoder.fit(X, y, sample_weight=np.full(N_ROWS, 2.0))
+    with pytest.raises(ValueError, match="rows cannot be weighed"):
+        encoder.fit(X, y, sample_weight=code + 1.0)
+    with pytest.raises(ValueError, match="rows cannot be weighed"):
+        encoder_of(loss=Cox(), early_stopping=True, max_epochs=1).fit(X, y)
+
+
 @pytest.mark.parametrize(
     "loss", [torch.nn.SmoothL1Loss, torch.nn.SmoothL1Loss(beta=0.5)]
 )
@@ -518,6 +553,8 @@ REFUSED = [
     ({"loss": PerTarget({"z": "auto"})}, TWO, {}, "names \\['z'\\], which are no col"),
     ({"loss": PerTarget("auto", [1, -1])}, TWO, {}, "target_weights must be zero or"),
     ({"loss": PerTarget("auto", [0, 0])}, TWO, {}, "not all zero"),
+    ({"loss": PerTarget(Cox(), [1, 2])}, TWO, {}, "weighs them itself"),
+    ({"loss": "self_supervised"}, None, {"offset": HALF}, "offset cannot be used"),
     ({"loss": PerTarget(["auto", Cox()])}, TWO, {}, "sees all columns of y"),
     ({"loss": PerTarget(["log_loss", "auto"])}, TWO / 3, {}, "'0' is continuous"),
     ({"loss": "self_supervised", "add_statistics": True}, None, {}, "has no target"),

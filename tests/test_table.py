@@ -119,7 +119,7 @@ def test_wrong_vectors_and_numbers_are_refused():
 
 def test_a_large_table_answers():
     table = table_of(np.random.default_rng(3).normal(size=(100_000, 4)))
-    found = table.nearest("v042", k=5) if "v042" in table else table.nearest("v99999")
+    found = table.nearest("v042", k=5)
     assert (np.diff(found["distance"]) >= 0).all()
 
 

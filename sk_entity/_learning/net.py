@@ -95,7 +95,15 @@ class EntityNet(NeuralNet):
         """
         target, weight, *_ = to_tensor(y_true, device=self.device)
         loss: Tensor = self.criterion_(y_pred, target)
-        return loss if loss.ndim == 0 else (loss * weight).mean()
+        if loss.ndim:
+            loss = (loss * weight).mean()
+        elif (weight != weight[0]).any():
+            raise ValueError(
+                "The loss gives one value for all rows of a batch, so that rows cannot "
+                "be weighed: leave sample_weight and early_stopping out, or return a "
+                "value a row."
+            )
+        return loss
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **params: Any

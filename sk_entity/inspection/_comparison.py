@@ -237,10 +237,12 @@ def compare_encoders(
         If y cannot be used, or no encoder is given.
     """
     X = X.to_pandas() if hasattr(X, "to_pandas") else pd.DataFrame(X)
-    X.columns = X.columns.astype(str)
-    y = np.asarray(y)
-    kind = check_target(y, len(X)).kind
-    kind = kind if is_classifier(estimator) else "continuous"
+    X = X.set_axis(X.columns.astype(str), axis=1)
+    y, kind = np.asarray(y), "continuous"
+    if is_classifier(estimator):
+        kind = check_target(y, len(X)).kind
+    else:  # whole numbers, too: encoders must not take them for classes
+        y = check_target(y, len(X), kind=kind).values
     selection = select_columns(X, categorical_features, {})
     columns = [X.columns[i] for i in selection.categorical]
     if isinstance(encoders, str):
