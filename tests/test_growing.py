@@ -151,7 +151,7 @@ def test_partial_fit_of_classes(data):
         encoder.partial_fit(X[:500], np.where(np.arange(500) == 3, "odd", labels[:500]))
     numbers = EntityEmbeddingEncoder(**QUICK).partial_fit(X[:500], y[:500])
     numbers.partial_fit(X[:100], np.arange(100) % 2)  # two values are no classes here
-    with pytest.raises(ValueError, match="fitted for regression"):
+    with pytest.raises(ValueError, match="This is a regression"):
         numbers.partial_fit(X[:100], labels[:100])
 
 
