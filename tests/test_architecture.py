@@ -64,7 +64,7 @@ ALLOWED = {
         "_validation",
     },
     "inspection": {"_categories", "_encoder", "_table", "_validation", "inspection"},
-    "plotting": {"_table", "inspection"},
+    "plotting": {"_table", "inspection", "plotting"},
     "__init__": {"_encoder", "_pretrained", "_table", "inspection"},
 }
 

@@ -17,6 +17,7 @@ from sk_entity.inspection import (
     EncoderComparison,
     drift,
     effective_rank,
+    map_trustworthiness,
     neighbour_overlap,
     probe_score,
     procrustes_residual,
@@ -42,6 +43,20 @@ def test_effective_rank_counts_the_coordinates_in_use(cloud):
     assert effective_rank(table_of(cloud * [1, 0, 0])) == pytest.approx(1)
     assert 1 < effective_rank(table_of(cloud * [1, 0.2, 0])) < 2
     assert effective_rank(table_of(np.ones((5, 2)))) == 0.0
+
+
+def test_a_map_is_trusted_as_far_as_it_shows_the_neighbours(cloud):
+    flat = cloud * [1, 1, 0.01]
+    assert map_trustworthiness(table_of(flat), flat[:, :2]) > 0.99
+    shuffled = np.random.default_rng(1).permutation(flat[:, :2])
+    assert map_trustworthiness(table_of(flat), shuffled) < 0.65
+    assert map_trustworthiness(table_of(cloud), cloud[:, :2]) < 0.95
+    big = np.random.default_rng(2).normal(size=(3500, 2))
+    assert map_trustworthiness(table_of(big), big) == 1.0
+    with pytest.raises(ValueError, match=r"points has shape \(3, 2\): give one point"):
+        map_trustworthiness(table_of(cloud), cloud[:3, :2])
+    with pytest.raises(ValueError, match="A map of 3 categories has no neighbourhoods"):
+        map_trustworthiness(table_of(cloud[:3]), cloud[:3, :2])
 
 
 def test_rotated_tables_are_the_same_and_others_are_not(cloud):

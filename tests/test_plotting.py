@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sk_entity import EntityEmbeddingEncoder
+from sk_entity import EmbeddingTable, EntityEmbeddingEncoder
+from sk_entity._categories import Vocabulary
 from sk_entity.datasets import make_entities
 from sk_entity.inspection import EncoderComparison
 from sk_entity.plotting import (
@@ -65,6 +66,56 @@ def test_of_many_categories_the_largest_have_labels(encoder):
     assert 30 < len(display.texts_) <= 60
     assert f"{len(display.texts_)} labelled" in display.ax_.get_title()
     assert not EmbeddingMapDisplay.from_encoder(encoder, "entity_1", label=False).texts_
+
+
+def test_labels_leave_their_points_free(encoder):
+    display = EmbeddingMapDisplay.from_encoder(encoder, "entity_0")
+    frame, figure = display.frame, display.figure_
+    figure.canvas.draw()
+    places = display.ax_.transData.transform(frame[["x", "y"]])
+    areas = display.ax_.collections[0].get_sizes()
+    assert display.labelled_ == [
+        value
+        for value in frame["count"].sort_values(ascending=False, kind="stable").index
+        if value in display.labelled_
+    ]
+    for value, box in zip(display.labelled_, boxes(display), strict=True):
+        place = places[frame.index.get_loc(value)]
+        radius = areas[frame.index.get_loc(value)] ** 0.5 / 2 * figure.dpi / 72
+        nearest = np.clip(place, box.min, box.max)
+        assert np.linalg.norm(place - nearest) >= radius
+
+
+@pytest.mark.parametrize("colored", [False, True])
+def test_of_very_many_categories_the_density_is_drawn(colored):
+    n = 3000
+    vectors = np.random.default_rng(0).normal(size=(n + 1, 2)).astype(np.float32)
+    vocabulary = Vocabulary.build(
+        pd.Series([f"v{i:04d}" for i in range(n)]), np.arange(1, n + 1)
+    )
+    table = EmbeddingTable("c", vocabulary, vectors, np.arange(n + 1, dtype=float))
+    color = pd.Series(np.arange(n) * 1.0, index=table.to_frame().index, name="size")
+    display = EmbeddingMapDisplay.from_encoder(
+        table, "c", color_by=color if colored else None
+    )
+    density, points = display.ax_.collections
+    assert display.figure_.axes[1].get_ylabel() == ("size" if colored else "categories")
+    if colored:
+        assert 0 < density.get_array().min() < density.get_array().max() < n
+    else:
+        assert density.get_array().sum() == n
+    assert len(points.get_offsets()) == 60
+    assert display.ax_.get_title().startswith("c: 3,000 categories, ")
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+def test_pictures_follow_the_style_of_the_user(encoder, style):
+    with plt.style.context(style):
+        display = EmbeddingMapDisplay.from_encoder(encoder, "entity_0")
+        ink = matplotlib.colors.to_rgb(plt.rcParams["text.color"])
+    (points,) = display.ax_.collections
+    assert tuple(points.get_edgecolors()[0][:3]) == ink
+    assert matplotlib.colors.to_rgb(display.texts_[0].get_color()) == ink
 
 
 def test_a_category_and_its_neighbours_are_marked(encoder):

@@ -4,6 +4,7 @@ from sk_entity.inspection._comparison import EncoderComparison, compare_encoders
 from sk_entity.inspection._measures import (
     drift,
     effective_rank,
+    map_trustworthiness,
     neighbour_overlap,
     probe_score,
     procrustes_residual,
@@ -14,6 +15,7 @@ __all__ = [
     "compare_encoders",
     "drift",
     "effective_rank",
+    "map_trustworthiness",
     "neighbour_overlap",
     "probe_score",
     "procrustes_residual",

@@ -6,13 +6,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.manifold import trustworthiness
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 
 from sk_entity._table import EmbeddingTable
+
+#: Of more categories, this many are drawn: distances of all pairs are needed.
+_MOST_TRUSTED = 3_000
 
 
 def effective_rank(table: EmbeddingTable) -> float:
@@ -65,7 +70,7 @@ def neighbour_overlap(a: EmbeddingTable, b: EmbeddingTable, k: int = 10) -> floa
     """
     first, second, _ = _common(a, b)
     k = min(k, len(first) - 1)
-    near = [_neighbours(vectors, k) for vectors in (first, second)]
+    near = [nearest_rows(vectors, k) for vectors in (first, second)]
     shared = [len(set(x) & set(y)) for x, y in zip(*near, strict=True)]
     return float(np.mean(shared) / k)
 
@@ -182,6 +187,68 @@ def probe_score(table: EmbeddingTable, attribute: Any, *, cv: int = 5) -> float:
     return float(cross_val_score(pipeline, vectors, y, cv=cv, scoring=scoring).mean())
 
 
+def map_trustworthiness(
+    table: EmbeddingTable, points: Any, k: int = 10, *, random_state: Any = 0
+) -> float:
+    """Return how far neighbours on a map are neighbours of the vectors, too.
+
+    Parameters
+    ----------
+    table : EmbeddingTable
+    points : array-like of shape (n_categories, n_dimensions)
+        In the order of ``table.to_frame()``, such as the columns x and y of
+        ``EmbeddingMapDisplay.frame``.
+    k : int, default=10
+        Neighbours of each category; fewer if there are few categories.
+    random_state : int or None, default=0
+        Draws 3,000 categories if there are more.
+
+    Returns
+    -------
+    trustworthiness : float
+        1: nothing is near on the map that is not near in the table; about .5 by
+        chance.
+
+    References
+    ----------
+    J. Venna and S. Kaski (2001), "Neighborhood Preservation in Nonlinear Projection
+    Methods: An Experimental Study".
+    """
+    vectors, points = _points(table)[0], np.asarray(points, dtype=np.float64)
+    n = len(vectors)
+    if points.ndim != 2 or len(points) != n:
+        raise ValueError(
+            f"points has shape {points.shape}: give one point for each of the {n} "
+            "categories of table.to_frame(), in its order."
+        )
+    if n < 4:
+        raise ValueError(
+            f"A map of {n} categories has no neighbourhoods: 4 are needed."
+        )
+    if n > _MOST_TRUSTED:
+        some = check_random_state(random_state).permutation(n)[:_MOST_TRUSTED]
+        vectors, points, n = vectors[some], points[some], len(some)
+    k = min(k, (n - 1) // 2)
+    return float(trustworthiness(vectors, points, n_neighbors=k))
+
+
+def nearest_rows(vectors: NDArray[Any], k: int) -> NDArray[np.intp]:
+    """Return the ``k`` nearest other rows of each row, nearest first.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_rows, dim)
+    k : int
+        Less than ``n_rows``.
+
+    Returns
+    -------
+    near : ndarray of shape (n_rows, k)
+    """
+    found = NearestNeighbors(n_neighbors=k).fit(vectors)
+    return np.asarray(found.kneighbors(return_distance=False))
+
+
 def _points(table: EmbeddingTable) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     frame = table.to_frame()
     weight = frame["count"].to_numpy(dtype=np.float64)
@@ -205,14 +272,6 @@ def _common(
         second.loc[index].to_numpy(dtype=np.float64)[:, : b.dim],
         weight.to_numpy(dtype=np.float64),
     )
-
-
-def _neighbours(vectors: NDArray[np.float64], k: int) -> NDArray[np.intp]:
-    """Return the k nearest other rows of each row."""
-    near = (
-        NearestNeighbors(n_neighbors=k).fit(vectors).kneighbors(return_distance=False)
-    )
-    return np.asarray(near)
 
 
 def _standard(

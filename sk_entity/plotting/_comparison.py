@@ -1,0 +1,63 @@
+"""Encoders against a reference, with intervals."""
+
+from typing import Any
+
+import numpy as np
+
+from sk_entity.inspection import EncoderComparison
+from sk_entity.plotting._style import COLORS, axes, faint
+
+
+class EncoderComparisonDisplay:
+    """Scores of encoders, and their differences to the reference with intervals.
+
+    Parameters
+    ----------
+    comparison : EncoderComparison
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    """
+
+    def __init__(self, comparison: EncoderComparison) -> None:
+        self.comparison = comparison
+
+    @classmethod
+    def from_comparison(
+        cls, comparison: EncoderComparison, *, ax: Any = None
+    ) -> "EncoderComparisonDisplay":
+        """Draw a comparison.
+
+        Parameters
+        ----------
+        comparison : EncoderComparison
+            What ``compare_encoders`` returned.
+        ax : matplotlib Axes or None, default=None
+        """
+        return cls(comparison).plot(ax)
+
+    def plot(self, ax: Any = None) -> "EncoderComparisonDisplay":
+        """Draw the differences; encoders that failed are named beside."""
+        frame = self.comparison.to_frame()
+        failed = frame.index[frame["error"] != ""].tolist()
+        frame = frame[frame["error"] == ""][::-1]
+        self.ax_, self.figure_ = axes(ax, (7.5, 1.2 + 0.4 * len(frame)))
+        place = np.arange(len(frame))
+        middle = frame["difference"].to_numpy()
+        around = np.abs(frame[["low", "high"]].to_numpy().T - middle)
+        self.ax_.errorbar(
+            middle, place, xerr=around, fmt="o", color=COLORS[0], capsize=3
+        )
+        self.ax_.axvline(0, color=faint(), linewidth=1, zorder=0)
+        scores = [f"{score:.4f}" for score in frame["score"]]
+        labels = [f"{n}  {s}" for n, s in zip(frame.index, scores, strict=True)]
+        self.ax_.set_yticks(place, labels)
+        level = f"{100 * self.comparison.level:.0f} %"
+        self.ax_.set_xlabel(
+            f"score less that of {self.comparison.reference} ({level} interval)"
+        )
+        if failed:
+            self.ax_.set_title(f"failed: {', '.join(failed)}", fontsize="small")
+        return self

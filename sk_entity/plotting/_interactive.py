@@ -1,0 +1,157 @@
+"""A map as one web page."""
+
+import html
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sk_entity.inspection._measures import nearest_rows
+from sk_entity.plotting._style import COLORS
+
+if TYPE_CHECKING:
+    from sk_entity.plotting._map import EmbeddingMapDisplay
+
+#: Neighbours stand out, and the page follows the reader's light or dark system.
+_SCRIPT = """
+const map = document.getElementById("{plot_id}");
+map.on("plotly_hover", event => {
+  const point = event.points[0];
+  const shown = new Set([point.customdata[0], ...point.customdata[3]]);
+  const selected = map.data.map(trace => trace.customdata.flatMap(
+    (data, i) => shown.has(data[0]) ? [i] : []));
+  Plotly.restyle(map, {selectedpoints: selected});
+});
+map.on("plotly_unhover", () => Plotly.restyle(map, {selectedpoints: [null]}));
+const system = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => {
+  const ink = system.matches ? "#eee" : "#222";
+  const line = system.matches ? "#333" : "#ddd";
+  Plotly.update(map, {"marker.line.color": ink}, {
+    font: {color: ink}, "xaxis.gridcolor": line, "yaxis.gridcolor": line,
+    "xaxis.zerolinecolor": line, "yaxis.zerolinecolor": line,
+  });
+};
+system.addEventListener("change", follow);
+follow();
+"""
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<link rel="icon" href="data:,">
+<style>
+:root {{ color-scheme: light dark }}
+html, body {{ height: 100%; margin: 0 }}
+</style>
+</head>
+<body>
+{figure}
+</body>
+</html>
+"""
+
+
+def map_page(
+    display: "EmbeddingMapDisplay",
+    path: str | os.PathLike[str] | None,
+    n_neighbours: int,
+) -> str:
+    """Return the page of a map; see ``EmbeddingMapDisplay.to_html``."""
+    figure = _figure(display, n_neighbours).to_html(
+        full_html=False,
+        include_plotlyjs=True,
+        post_script=_SCRIPT,
+        default_height="100%",
+        config={"scrollZoom": True, "displaylogo": False, "responsive": True},
+    )
+    title = html.escape(display.ax_.get_title())
+    page = _PAGE.format(title=title, figure=figure)
+    if path is not None:
+        Path(path).write_text(page, encoding="utf-8")
+    return page
+
+
+def _figure(display: "EmbeddingMapDisplay", n_neighbours: int) -> Any:
+    """Return a plotly figure: a trace for each label of the colors, or one."""
+    import plotly.graph_objects as go
+
+    frame = _with_neighbours(display, n_neighbours)
+    figure = go.Figure()
+    name = display.frame.attrs.get("color", "")
+    color = frame.get("color")
+    if color is None or pd.api.types.is_numeric_dtype(color):
+        marker: dict[str, Any] = {"color": COLORS[0] if color is None else color}
+        if color is not None:
+            bar = {"title": html.escape(name)}
+            marker |= {"colorscale": "Viridis", "colorbar": bar}
+        figure.add_trace(_trace(go, frame, marker))
+    else:
+        for k, (value, some) in enumerate(frame.groupby("color", dropna=False)):
+            marker = {"color": COLORS[k % len(COLORS)], "symbol": k // len(COLORS)}
+            figure.add_trace(_trace(go, some, marker, html.escape(str(value))))
+    transparent = "rgba(0, 0, 0, 0)"
+    figure.update_layout(
+        title=html.escape(display.ax_.get_title()),
+        xaxis={"title": display.axis_labels[0], "range": _range(frame["x"])},
+        yaxis={"title": display.axis_labels[1], "range": _range(frame["y"])},
+        paper_bgcolor=transparent,
+        plot_bgcolor=transparent,
+        legend_title=html.escape(name),
+        showlegend=len(figure.data) > 1,
+        dragmode="pan",
+        hovermode="closest",
+    )
+    return figure
+
+
+def _with_neighbours(display: "EmbeddingMapDisplay", n_neighbours: int) -> pd.DataFrame:
+    """Return the map's frame with number, shown value and neighbours of each."""
+    frame, dim = display.frame, display.table.dim
+    values = [html.escape(str(value)) for value in frame.index]
+    vectors = display.table.to_frame().to_numpy()[:, :dim]
+    k = min(n_neighbours, len(frame) - 1)
+    near = nearest_rows(vectors, k).tolist() if k > 0 else [[] for _ in values]
+    labelled = frame.index.isin(display.labelled_)
+    return frame.assign(
+        number=range(len(frame)),
+        value=values,
+        label=np.where(labelled, values, ""),
+        neighbours=near,
+        named=[", ".join(values[i] for i in row) for row in near],
+    )
+
+
+def _range(values: pd.Series) -> list[float]:
+    """Return limits between which labels have room, too."""
+    low, high = float(values.min()), float(values.max())
+    room = 0.12 * (high - low) or 1.0
+    return [low - room, high + room]
+
+
+def _trace(go: Any, frame: pd.DataFrame, marker: dict[str, Any], name: str = "") -> Any:
+    largest = max(float(frame["count"].max()), 1e-12)
+    columns = ["number", "count", "named", "neighbours", "value"]
+    return go.Scatter(
+        x=frame["x"],
+        y=frame["y"],
+        mode="markers+text",
+        text=frame["label"],
+        textposition="top center",
+        name=name,
+        customdata=frame[columns].to_numpy(dtype=object).tolist(),
+        hovertemplate=(
+            "<b>%{customdata[4]}</b><br>%{customdata[1]:,.6~g} rows<br>"
+            "nearest: %{customdata[2]}<extra></extra>"
+        ),
+        marker=marker
+        | {
+            "size": 6 + 14 * (frame["count"] / largest) ** 0.5,
+            "line": {"width": 0.5},
+            "opacity": 0.8,
+        },
+        unselected={"marker": {"opacity": 0.15}},
+    )
