@@ -9,7 +9,7 @@ STAMP = $(VENV)/.installed-$(1)
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo examples test check lint types doctest coverage format wheel-test min-versions bench clean
+.PHONY: help demo examples gallery test check lint types doctest coverage format wheel-test min-versions bench clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,6 +24,12 @@ $(VENV)/.installed-%: $(BIN)/python pyproject.toml constraints.txt
 
 demo: $(call STAMP,demo)  ## Install and run the quickstart; saves quickstart.png.
 	$(BIN)/python examples/plot_1_quickstart.py --save quickstart.png
+
+gallery: $(call STAMP,demo)  ## Renew docs/images; DATA=folder has the rows for the map of states.
+	$(BIN)/python examples/plot_1_quickstart.py --save docs/images/quickstart.png
+	$(BIN)/python examples/plot_2_nets_and_losses.py --save docs/images/nets.png
+	$(BIN)/python examples/plot_3_look_inside.py --save docs/images/inside
+	$(BIN)/python examples/plot_4_states.py --save docs/images/states --fits 10 --data $(DATA)
 
 examples: $(call STAMP,demo)  ## Install and run all examples; saves their pictures.
 	for file in examples/*.py; do $(BIN)/python $$file || exit 1; done

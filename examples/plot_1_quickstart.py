@@ -13,17 +13,16 @@ Your own data: ``--data FILE.parquet --target COLUMN``.
 import argparse
 import time
 import warnings
+from pathlib import Path
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.decomposition import PCA
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
@@ -32,6 +31,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity.datasets import load_movielens
+from sk_entity.plotting import EmbeddingMapDisplay
 
 
 class Categorize(TransformerMixin, BaseEstimator):
@@ -100,7 +100,7 @@ def compare(X, y, *, folds=3, seed=0):
 
 
 # %%
-# One picture: the scores, and a map of the widest column's most frequent categories.
+# One picture: the scores, and a map of the widest column; on light and on dark.
 
 
 def picture(results, metric, encoder):
@@ -110,7 +110,7 @@ def picture(results, metric, encoder):
     labels = list(dict.fromkeys(results.encoder))[::-1]
     for i, label in enumerate(labels):
         scores = results.query("encoder == @label").score
-        color = "#d55e00" if label == "embeddings" else "#56748a"
+        color = "#d55e00" if label == "embeddings" else "#0072b2"
         left.plot(scores, [i] * len(scores), "o", color=color, alpha=0.5)
         left.plot(scores.mean(), i, "|", color=color, markersize=24, markeredgewidth=3)
     left.set_yticks(range(len(labels)), labels)
@@ -119,32 +119,9 @@ def picture(results, metric, encoder):
     left.grid(axis="x", alpha=0.3)
 
     table = max(encoder.embeddings_.values(), key=len)
-    frame = table.to_frame().sort_values("count", ascending=False)
-    known = frame[frame["count"] >= frame["count"].iloc[min(400, len(frame) - 1)]]
-    vectors = known.drop(columns="count").to_numpy()
-    xy = PCA(2).fit_transform(vectors) if table.dim > 1 else np.c_[vectors, vectors]
-    right.scatter(*xy.T, s=4 + known["count"] / 6, c="#56748a", alpha=0.35, lw=0)
-    _label(right, xy, [str(value).split(" #")[0] for value in known.index])
-    right.set_title(f"What it learned: {table.name} (the {len(known)} most frequent)")
-    right.set_xticks([])
-    right.set_yticks([])
+    EmbeddingMapDisplay.from_encoder(table, table.name, ax=right)
+    right.set_title(f"What it learned: {right.get_title()}")
     return fig
-
-
-def _label(ax, xy, texts, most=36):
-    """Label frequent points, as many as fit without touching each other."""
-    ax.figure.canvas.draw()
-    taken = []
-    for point, text in zip(xy, texts, strict=True):
-        artist = ax.annotate(
-            text[:28], point, fontsize=8, ha="center", va="bottom", color="#222222"
-        )
-        box = artist.get_window_extent().padded(2)
-        inside = ax.bbox.x0 < box.x0 and box.x1 < ax.bbox.x1 and box.y1 < ax.bbox.y1
-        if len(taken) < most and inside and not any(box.overlaps(b) for b in taken):
-            taken.append(box)
-        else:
-            artist.remove()
 
 
 # %%
@@ -172,8 +149,13 @@ def main():
     # scikit-learn hands LightGBM arrays without names; it says so on every fit.
     warnings.filterwarnings("ignore", message="X does not have valid feature names")
     results, metric, encoder = compare(X, y)
-    picture(results, metric, encoder).savefig(options.save, dpi=110)
-    print(f"Saved {options.save}")
+    path = Path(options.save)
+    for style, end in (("default", ""), ("dark_background", "_dark")):
+        with plt.style.context(style):
+            figure = picture(results, metric, encoder)
+            file = path.with_stem(path.stem + end)
+            figure.savefig(file, dpi=80)
+            print(f"Saved {file}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ the training curves.
 
 # %%
 import argparse
+from pathlib import Path
 
 import matplotlib
 
@@ -109,10 +110,13 @@ print(f"R² on ratings that were hidden, out of fold: {r2:.3f}")
 
 # %%
 # Out-of-fold loss by epoch: curves that still fall ask for more epochs.
-figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
 styles = ["-", "--", "-.", ":", (0, (1, 3))]
-for (name, history), style in zip(histories.items(), styles, strict=True):
-    axis.plot(history["epoch"], history["train_loss"], linestyle=style, label=name)
-axis.set(xlabel="epoch", ylabel="loss on out-of-fold vectors")
-axis.legend(frameon=False)
-figure.savefig(options.save, dpi=120)
+path = Path(options.save)
+for style, end in (("default", ""), ("dark_background", "_dark")):
+    with plt.style.context(style):
+        figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+        for (name, history), line in zip(histories.items(), styles, strict=True):
+            axis.plot(history["epoch"], history["train_loss"], ls=line, label=name)
+        axis.set(xlabel="epoch", ylabel="loss on out-of-fold vectors")
+        axis.legend(frameon=False)
+        figure.savefig(path.with_stem(path.stem + end), dpi=80)

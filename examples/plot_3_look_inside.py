@@ -22,6 +22,7 @@ from sk_entity import EntityEmbeddingEncoder, compare_encoders
 from sk_entity.datasets import load_movielens
 from sk_entity.inspection import (
     effective_rank,
+    map_trustworthiness,
     neighbour_overlap,
     probe_score,
     procrustes_residual,
@@ -81,12 +82,22 @@ comparison = compare_encoders(
 print(comparison)
 
 # %%
-style = {"highlight": favourite, "color_by": films.to_frame(spread=True)["spread"]}
-pictures = {
-    "map": EmbeddingMapDisplay.from_encoder(encoder, "film", **style),
-    "curve": TrainingCurveDisplay.from_encoder(encoder),
-    "comparison": EncoderComparisonDisplay.from_comparison(comparison),
-}
-for name, display in pictures.items():
-    display.figure_.savefig(f"{options.save}_{name}.png", dpi=110)
-    plt.close(display.figure_)
+# Pictures, on light and on dark; and a map for the browser, where the film under the
+# pointer shows its neighbours.
+spread = films.to_frame(spread=True)["spread"]
+for style, end in (("default", ""), ("dark_background", "_dark")):
+    with plt.style.context(style):
+        pictures = {
+            "map": EmbeddingMapDisplay.from_encoder(
+                encoder, "film", highlight=favourite, color_by=spread
+            ),
+            "curve": TrainingCurveDisplay.from_encoder(encoder),
+            "comparison": EncoderComparisonDisplay.from_comparison(comparison),
+        }
+        for name, display in pictures.items():
+            display.figure_.savefig(f"{options.save}_{name}{end}.png", dpi=80)
+        plt.close("all")
+film_map = pictures["map"]
+trust = map_trustworthiness(films, film_map.frame[["x", "y"]])
+print(f"trustworthiness of the map of films: {trust:.2f}")
+film_map.to_html(f"{options.save}_map.html")

@@ -32,7 +32,7 @@ from sk_entity.plotting import EmbeddingMapDisplay
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
 parser.add_argument("--data", type=Path, help="folder with rossmann.parquet")
-parser.add_argument("--save", default="states", help="prefix of the pictures")
+parser.add_argument("--save", default="states", help="prefix of the pictures' names")
 parser.add_argument("--fits", type=int, default=3, help="how many to average")
 options = parser.parse_args()
 
@@ -127,7 +127,7 @@ frame = pd.DataFrame(turned, columns=["x", "y"], index=STATES["name"])
 frame["count"] = table.to_frame().loc[STATES.index, "count"].to_numpy()
 frame["color"] = STATES["region"].to_numpy()
 places = STATES.set_index("name").rename(columns={"longitude": "x", "latitude": "y"})
-for style, name in (("default", "light"), ("dark_background", "dark")):
+for style, end in (("default", ""), ("dark_background", "_dark")):
     with plt.style.context(style):
         # Labels are placed for axes that keep their size.
         figure, axes = plt.subplots(1, 2, figsize=(12, 6))
@@ -144,5 +144,5 @@ for style, name in (("default", "light"), ("dark_background", "dark")):
             ax.set_box_aspect(1)
             display.plot(ax)
             ax.set_title(title)
-        figure.savefig(f"{options.save}_{name}.png", dpi=80)
+        figure.savefig(f"{options.save}{end}.png", dpi=80)
         plt.close(figure)

@@ -254,7 +254,8 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         sample_weight : array-like of shape (n_rows,) or None, default=None
             How many rows each row stands for: a row of weight 2 counts as two.
         groups : array-like of shape (n_rows,) or None, default=None
-            Rows of one group stay in one fold.
+            Rows of one group stay in one fold, and tell the automatic
+            ``embedding_dim`` one thing, not many, about a category that they share.
         offset : array-like of shape (n_rows,), str or None, default=None
             Added to the net's raw output, so that vectors learn what it leaves over:
             the log of the exposure of a count, or the raw score of another model. A
@@ -311,7 +312,8 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         sample_weight : array-like of shape (n_rows,) or None, default=None
             How many rows each row stands for.
         groups : array-like of shape (n_rows,) or None, default=None
-            Rows of one group stay in one fold.
+            Rows of one group stay in one fold, and tell the automatic
+            ``embedding_dim`` one thing, not many, about a category that they share.
         offset : array-like of shape (n_rows,), str or None, default=None
             Added to the net's raw output, so that vectors learn what it leaves over:
             the log of the exposure of a count, or the raw score of another model. A
@@ -402,7 +404,8 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         sample_weight : array-like of shape (n_rows,) or None, default=None
             How many rows each row stands for.
         groups : array-like of shape (n_rows,) or None, default=None
-            Rows of one group stay in one fold.
+            Rows of one group stay in one fold, and tell the automatic
+            ``embedding_dim`` one thing, not many, about a category that they share.
         offset : array-like of shape (n_rows,), str or None, default=None
             Added to the net's raw output, so that vectors learn what it leaves over:
             the log of the exposure of a count, or the raw score of another model. A

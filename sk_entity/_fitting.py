@@ -38,6 +38,7 @@ from sk_entity._updating import blended, padded, priors_only
 from sk_entity._validation import (
     check_folds,
     check_frame,
+    check_groups,
     check_offset,
     check_weights,
     exact_floats,
@@ -102,6 +103,7 @@ class Fitting(Parameters):
             coder = with_given(coder, given, self.embedding_dim)
         codes = coder.encode(frame)
         numbers = codes.known().numbers
+        groups = check_groups(groups, frame)
         earlier = None if fresh else self._objective
         fold, n_folds = np.zeros(len(frame), dtype=np.int32), 0
         if self._self_supervision is not None:
@@ -129,7 +131,7 @@ class Fitting(Parameters):
             self._coder, self.net_, self.history_ = coder, None, pd.DataFrame()
             self._store([], [], Extras([], [], None), [])
             return frame, codes, fold, [], self._extras
-        layout = self._layout(coder, codes, given, fresh)
+        layout = self._layout(coder, codes, given, fresh, groups)
         start = self._start(coder, layout, given, kept, float(weight.sum()))
         trained = train(
             rows,
@@ -261,17 +263,25 @@ class Fitting(Parameters):
         codes: Codes,
         given: dict[int, GivenVectors],
         fresh: bool,
+        groups: NDArray[Any] | None = None,
     ) -> Layout:
-        from sk_entity._learning.sizes import embedding_dims
+        from sk_entity._learning.sizes import embedding_dims, independent_shares
 
         names, n_codes = self._names(coder), [part.n_codes for part in coder.coders]
         if fresh:
+            shares = np.ones(len(names))
+            if groups is not None:
+                shares[:] = independent_shares(codes.known().numbers, groups)
+            table_of = np.asarray(coder.table_of)
             dims = embedding_dims(
                 self.embedding_dim,
                 [[names[j] for j in part.plan.columns] for part in coder.coders],
                 # The unknown code is no category.
                 [part.vocabulary.n_codes - 1 for part in coder.coders],
-                [part.vocabulary.total for part in coder.coders],
+                [
+                    part.vocabulary.total * float(shares[table_of == t].mean())
+                    for t, part in enumerate(coder.coders)
+                ],
             )
             for t, source in given.items():
                 dims[t] = source.dim

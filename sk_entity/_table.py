@@ -2,7 +2,8 @@
 
 import difflib
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,7 @@ class EmbeddingTable:
         k : int, default=10
             How many, at most.
         metric : str, default="euclidean"
-            As :func:`sklearn.metrics.pairwise_distances` takes it.
+            As :class:`sklearn.neighbors.NearestNeighbors` takes it.
 
         Returns
         -------
@@ -243,15 +244,10 @@ class EmbeddingTable:
         Returns
         -------
         values : ndarray of shape (n_vectors,), object
-            Of categories that share a vector, the first.
+            Of categories that share a vector, any.
         """
-        from sklearn.neighbors import NearestNeighbors
-
-        frame = self.to_frame()
-        table = frame.iloc[:, : self.dim].to_numpy()
-        found = NearestNeighbors(n_neighbors=1).fit(table)
-        place = found.kneighbors(np.asarray(vectors), return_distance=False)[:, 0]
-        values: NDArray[Any] = np.asarray(frame.index, dtype=object)[place]
+        _, place = self._search(np.asarray(vectors), 1, "euclidean")
+        values: NDArray[Any] = np.asarray(self._frame.index[place[:, 0]], dtype=object)
         return values
 
     def _known(self, value: Hashable) -> NDArray[np.float64]:
@@ -270,8 +266,6 @@ class EmbeddingTable:
     def _nearest(
         self, vector: NDArray[np.float64], k: int, but: list[Any], metric: str
     ) -> pd.DataFrame:
-        from sklearn.metrics import pairwise_distances
-
         if vector.shape != (self.dim,):
             raise ValueError(
                 f"A vector of column {self.name!r} has shape ({self.dim},), got "
@@ -279,16 +273,41 @@ class EmbeddingTable:
             )
         if k < 1:
             raise ValueError(f"k must be 1 or more, got {k!r}.")
-        frame = self.to_frame()
-        frame = frame[~frame.index.isin(but)]
-        table = frame.iloc[:, : self.dim].to_numpy(dtype=np.float64)
-        if not len(table):
-            return pd.DataFrame({"distance": [], "count": []}, index=frame.index)
-        distance = pairwise_distances(vector[None], table, metric=metric)[0]
-        order = np.argsort(distance, kind="stable")[:k]
-        found = frame.iloc[order][["count"]]
-        found.insert(0, "distance", distance[order])
-        return found
+        k_more = min(k + len(but), len(self._frame))
+        (distance,), (place,) = self._search(vector[None], k_more, metric)
+        found = self._frame.iloc[place][["count"]]
+        found.insert(0, "distance", distance)
+        others: pd.DataFrame = found[~found.index.isin(but)][:k]
+        return others
+
+    def _search(
+        self, vectors: NDArray[Any], k: int, metric: str
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Return distances and rows of ``to_frame()``, (n_vectors, k); nearest first.
+
+        The index of a metric is built once: of a million categories in seconds.
+        """
+        from sklearn.neighbors import NearestNeighbors
+
+        if metric not in self._indexes:
+            known = self._frame.iloc[:, : self.dim].to_numpy(dtype=np.float64)
+            self._indexes[metric] = NearestNeighbors(metric=metric).fit(known)
+        distance, place = self._indexes[metric].kneighbors(vectors, n_neighbors=k)
+        order = np.lexsort((place, distance))  # equally near: in the frame's order
+        rows = np.arange(len(vectors))[:, None]
+        return distance[rows, order], place[rows, order]
+
+    @cached_property
+    def _frame(self) -> pd.DataFrame:
+        return self.to_frame()
+
+    @cached_property
+    def _indexes(self) -> dict[str, Any]:
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is found again."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def _series(values: Any) -> pd.Series:

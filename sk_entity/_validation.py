@@ -289,11 +289,20 @@ def check_offset(offset: Any, frame: pd.DataFrame) -> NDArray[np.float64] | None
     return found
 
 
+def check_groups(groups: Any, frame: pd.DataFrame) -> NDArray[Any] | None:
+    """Return the group of each row, or None."""
+    if groups is None:
+        return None
+    values: NDArray[Any] = column_or_1d(groups)
+    check_consistent_length(frame, values)
+    return values
+
+
 def check_folds(
     cv: Any,
     target: Target,
     *,
-    groups: Any = None,
+    groups: NDArray[Any] | None = None,
     seed: int,
 ) -> tuple[NDArray[np.int32], int]:
     """Give each row the number of the fold that holds it out.
@@ -302,7 +311,7 @@ def check_folds(
     ----------
     cv : int, splitter, iterable of splits or None
     target : Target
-    groups : array-like of shape (n_rows,) or None
+    groups : ndarray of shape (n_rows,) or None
         Rows of one group stay in one fold.
     seed : int
         Shuffles the folds of an integer ``cv``.
@@ -322,9 +331,6 @@ def check_folds(
     n_rows = len(target.values)
     if cv is None:
         return np.zeros(n_rows, dtype=np.int32), 0
-    if groups is not None:
-        groups = column_or_1d(groups)
-        check_consistent_length(target.values, groups)
     if isinstance(cv, (int, np.integer)):
         splitter = _default_splitter(int(cv), target, groups is not None, seed)
     else:

@@ -378,3 +378,18 @@ def test_a_frame_without_rows_or_columns_is_refused(shape):
     X = pd.DataFrame(np.zeros(shape), columns=[f"c{i}" for i in range(shape[1])])
     with pytest.raises(ValueError, match=r"Found array with 0 (feature|sample)"):
         EntityEmbeddingEncoder().fit(X, np.zeros(shape[0]))
+
+
+def test_rows_of_one_group_count_once_for_the_automatic_dimension():
+    """Sixty shops of four people each, who are seen fifty times."""
+    rng = np.random.default_rng(0)
+    person = np.repeat(np.arange(240), 50)
+    X = pd.DataFrame({"shop": (person % 60).astype(str), "x": rng.normal(size=12_000)})
+    y = rng.normal(size=12_000)
+    encoder = EntityEmbeddingEncoder(max_epochs=1, random_state=0)
+    assert encoder.fit(X, y).embeddings_["shop"].dim == 3
+    assert encoder.fit(X, y, groups=person).embeddings_["shop"].dim == 2
+    one_each = np.arange(12_000)
+    assert encoder.fit(X, y, groups=one_each).embeddings_["shop"].dim == 3
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        encoder.fit(X, y, groups=person[:-1])

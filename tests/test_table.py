@@ -1,5 +1,7 @@
 """EmbeddingTable: neighbours, similarity, analogies, decoding, spread."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -118,9 +120,21 @@ def test_wrong_vectors_and_numbers_are_refused():
 
 
 def test_a_large_table_answers():
-    table = table_of(np.random.default_rng(3).normal(size=(100_000, 4)))
+    vectors = np.random.default_rng(3).normal(size=(100_000, 4))
+    table = table_of(vectors)
     found = table.nearest("v042", k=5)
-    assert (np.diff(found["distance"]) >= 0).all()
+    distances = np.sort(np.linalg.norm(vectors - vectors[42], axis=1))[1:6]
+    np.testing.assert_allclose(found["distance"], distances, rtol=1e-5)
+
+
+def test_what_is_found_again_is_not_stored():
+    table = table_of(np.random.default_rng(3).normal(size=(2_000, 4)))
+    size = len(pickle.dumps(table))
+    near = table.nearest("v042", k=3)
+    assert len(pickle.dumps(table)) == size
+    pd.testing.assert_frame_equal(
+        pickle.loads(pickle.dumps(table)).nearest("v042", 3), near
+    )
 
 
 def test_spread_is_larger_for_rare_categories():

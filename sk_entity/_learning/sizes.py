@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from sk_entity.exceptions import ColumnError
 
 #: Optimizer steps of ``max_epochs="auto"``; fewer leave small data underfitted.
@@ -48,7 +52,7 @@ def embedding_dims(
         The columns of each table.
     n_categories : list of int
     n_rows : list of float
-        Weight of the values behind each table.
+        Weight of the independent values behind each table.
 
     Returns
     -------
@@ -82,6 +86,34 @@ def embedding_dims(
                 f"{dim!r} for column {', '.join(name)!r}."
             )
     return [int(dim) for dim in dims]
+
+
+def independent_shares(numbers: NDArray[np.int32], groups: NDArray[Any]) -> list[float]:
+    """Return how many observations a row of each column is worth.
+
+    Rows of one group that show the same category tell one thing about it: their number
+    is that of distinct pairs of category and group.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (n_rows, n_columns)
+        Cells.
+    groups : ndarray of shape (n_rows,)
+
+    Returns
+    -------
+    shares : list of float
+        Above 0, at most 1.
+
+    Examples
+    --------
+    >>> numbers = np.array([[1, 1], [1, 2], [1, 3], [2, 4]], dtype=np.int32)
+    >>> independent_shares(numbers, np.array(["a", "a", "a", "b"]))
+    [0.5, 1.0]
+    """
+    group, values = pd.factorize(groups, use_na_sentinel=False)
+    pairs = numbers.astype(np.int64) * len(values) + group[:, None]
+    return [len(pd.unique(column)) / len(group) for column in pairs.T]
 
 
 def _dims_by_name(
