@@ -100,9 +100,9 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         it. They must not have been learned from the targets of the rows of fit.
     embedding_dim : "auto", int, dict or callable, default="auto"
         Coordinates of each column: the fourth root of its number of categories, less
-        where categories have few rows, at most 8 (``"auto"``); one int for all; a dict
-        from column to int (others are automatic); or a callable of the number of
-        categories.
+        where typical categories have few rows, at most 8 (``"auto"``); one int for
+        all; a dict from column to int (others are automatic); or a callable of the
+        number of categories.
     crosses : "auto", list of pairs of columns or None, default="auto"
         Pairs of categorical columns whose values together get a column with their
         out-of-fold target mean (a column a class for three classes or more):

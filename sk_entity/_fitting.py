@@ -265,29 +265,40 @@ class Fitting(Parameters):
         fresh: bool,
         groups: NDArray[Any] | None = None,
     ) -> Layout:
-        from sk_entity._learning.sizes import embedding_dims, independent_shares
-
-        names, n_codes = self._names(coder), [part.n_codes for part in coder.coders]
+        n_codes = [part.n_codes for part in coder.coders]
         if fresh:
-            shares = np.ones(len(names))
-            if groups is not None:
-                shares[:] = independent_shares(codes.known().numbers, groups)
-            table_of = np.asarray(coder.table_of)
-            dims = embedding_dims(
-                self.embedding_dim,
-                [[names[j] for j in part.plan.columns] for part in coder.coders],
-                # The unknown code is no category.
-                [part.vocabulary.n_codes - 1 for part in coder.coders],
-                [
-                    part.vocabulary.total * float(shares[table_of == t].mean())
-                    for t, part in enumerate(coder.coders)
-                ],
-            )
+            dims = self._dims(coder, codes, groups)
             for t, source in given.items():
                 dims[t] = source.dim
         else:
             dims = [vectors.shape[1] for vectors in self._vectors]
         return Layout(n_codes, dims, coder.table_of, list(codes.bags))
+
+    def _dims(
+        self, coder: FrameCoder, codes: Codes, groups: NDArray[Any] | None
+    ) -> list[int]:
+        """Return the dimension of each table."""
+        from sk_entity._learning.sizes import (
+            embedding_dims,
+            independent_shares,
+            typical_count,
+        )
+
+        names, shares = self._names(coder), np.ones(len(coder.coders))
+        if groups is not None:
+            of_column = independent_shares(codes.known().numbers, groups)
+            n_columns = np.bincount(coder.table_of)
+            shares = np.bincount(coder.table_of, of_column) / n_columns
+        return embedding_dims(
+            self.embedding_dim,
+            [[names[j] for j in part.plan.columns] for part in coder.coders],
+            # The unknown code is no category.
+            [part.vocabulary.n_codes - 1 for part in coder.coders],
+            [
+                typical_count(part.vocabulary.code_counts[1:]) * share
+                for part, share in zip(coder.coders, shares, strict=True)
+            ],
+        )
 
     def _store(
         self,

@@ -24,23 +24,36 @@ def auto_dim(n_categories: int, rows_per_category: float) -> int:
     """Return the default embedding dimension of a column.
 
     The fourth root of the number of categories, but no more than the rows behind a
-    category can tell apart (the binary logarithm of their mean number), and at most
+    typical category can tell apart (the binary logarithm of their number), and at most
     8. An identifier with three rows a value gets one coordinate.
 
     >>> [auto_dim(n, 10_000 / n) for n in (2, 12, 100, 1000, 3000)]
     [1, 2, 3, 3, 1]
     """
-    supported = math.floor(math.log2(max(rows_per_category, 2)))
+    # Rounded, so that a mean of equal counts is what they are.
+    supported = math.floor(round(math.log2(max(rows_per_category, 2)), 9))
     return max(
         1, min(round(math.sqrt(math.sqrt(n_categories))), supported, MAX_AUTO_DIM)
     )
+
+
+def typical_count(counts: NDArray[np.float64]) -> float:
+    """Return the geometric mean of the positive counts, 0 if there are none.
+
+    Where a few categories have most of the rows, the mean is theirs alone.
+
+    >>> round(typical_count(np.array([0.0, 1.0, 10.0, 100.0])), 6)
+    10.0
+    """
+    counts = counts[counts > 0]
+    return float(np.exp(np.log(counts).mean())) if len(counts) else 0.0
 
 
 def embedding_dims(
     rule: str | int | Mapping[str, int] | Callable[[int], int],
     names: Sequence[Sequence[str]],
     n_categories: Sequence[int],
-    n_rows: Sequence[float],
+    rows_per_category: Sequence[float],
 ) -> list[int]:
     """Resolve ``embedding_dim`` to one dimension a table.
 
@@ -51,8 +64,8 @@ def embedding_dims(
     names : list of list of str
         The columns of each table.
     n_categories : list of int
-    n_rows : list of float
-        Weight of the independent values behind each table.
+    rows_per_category : list of float
+        Independent rows behind a typical category of each table.
 
     Returns
     -------
@@ -67,8 +80,8 @@ def embedding_dims(
         If a dimension is not a positive integer.
     """
     auto = [
-        auto_dim(n, rows / max(n, 1))
-        for n, rows in zip(n_categories, n_rows, strict=True)
+        auto_dim(n, rows)
+        for n, rows in zip(n_categories, rows_per_category, strict=True)
     ]
     dims: list[Any]
     if isinstance(rule, Mapping):
