@@ -43,7 +43,8 @@ options = parser.parse_args()
 data = load_movielens()
 rows = np.random.default_rng(0).permutation(len(data.X))[: options.rows]
 X, y = data.X.iloc[rows].reset_index(drop=True), data.y[rows]
-encoder = EntityEmbeddingEncoder(max_epochs=options.epochs, random_state=0)
+wide = {"embedding_dim": {"film": 4}, "max_epochs": options.epochs}
+encoder = EntityEmbeddingEncoder(**wide, random_state=0)
 features = encoder.set_output(transform="pandas").fit_transform(X, y)
 films = encoder.embeddings_["film"]
 favourite = films.to_frame()["count"].idxmax()
@@ -53,7 +54,7 @@ print(films.nearest(favourite, k=5).round(3).to_string())
 # %%
 # Two seeds should tell the same story. Rare films hardly have one: their vectors stay
 # near that of unknown films, and ``spread`` says how far folds disagree about them.
-again = EntityEmbeddingEncoder(max_epochs=options.epochs, random_state=1).fit(X, y)
+again = EntityEmbeddingEncoder(**wide, random_state=1).fit(X, y)
 users, other = encoder.embeddings_["user"], again.embeddings_["user"]
 print(f"coordinates in use: {effective_rank(users):.2f} of {users.dim}")
 overlap = neighbour_overlap(users, other)

@@ -128,8 +128,7 @@ def choose_crosses(
         own = sample.target[:, c] * root[:, 0]
         residual.append(own - basis @ (basis.T @ own))
         columns.append(news)
-    n_effective = sample.weight.sum() ** 2 / (sample.weight**2).sum()
-    order = _forward(residual, columns, np.sqrt(n_effective))
+    order = _forward(residual, columns, np.sqrt(sample.n_effective))
     return [TargetStatistic.fit(candidates[i], evidence) for i in order]
 
 

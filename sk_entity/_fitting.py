@@ -103,7 +103,7 @@ class Fitting(Parameters):
             coder = with_given(coder, given, self.embedding_dim)
         codes = coder.encode(frame)
         numbers = codes.known().numbers
-        groups = check_groups(groups, frame)
+        groups, group = check_groups(groups, frame)
         earlier = None if fresh else self._objective
         fold, n_folds = np.zeros(len(frame), dtype=np.int32), 0
         if self._self_supervision is not None:
@@ -131,7 +131,14 @@ class Fitting(Parameters):
             self._coder, self.net_, self.history_ = coder, None, pd.DataFrame()
             self._store([], [], Extras([], [], None), [])
             return frame, codes, fold, [], self._extras
-        layout = self._layout(coder, codes, given, fresh, groups)
+        if fresh:
+            balance = objective.balance(values, weight)
+            dims = self._dims(coder, balance, numbers, group)
+            for t, source in given.items():
+                dims[t] = source.dim
+        else:
+            dims = [vectors.shape[1] for vectors in self._vectors]
+        layout = layout_of(coder, dims, codes)
         start = self._start(coder, layout, given, kept, float(weight.sum()))
         trained = train(
             rows,
@@ -142,7 +149,7 @@ class Fitting(Parameters):
             start=start,
             seed=seed,
         )
-        evidence = self._evidence(coder, rows, codes, layout, n_folds)
+        evidence = self._evidence(coder, rows, codes, layout, n_folds, group)
         extras = self._learn_extras(
             rows, evidence, trained, self._named_crosses(coder) if fresh else None
         )
@@ -257,27 +264,17 @@ class Fitting(Parameters):
         multivalued = multivalued_columns(self.multivalued)
         return named_crosses(self.crosses, self._names(coder), multivalued)
 
-    def _layout(
+    def _dims(
         self,
         coder: FrameCoder,
-        codes: Codes,
-        given: dict[int, GivenVectors],
-        fresh: bool,
-        groups: NDArray[Any] | None = None,
-    ) -> Layout:
-        n_codes = [part.n_codes for part in coder.coders]
-        if fresh:
-            dims = self._dims(coder, codes, groups)
-            for t, source in given.items():
-                dims[t] = source.dim
-        else:
-            dims = [vectors.shape[1] for vectors in self._vectors]
-        return Layout(n_codes, dims, coder.table_of, list(codes.bags))
-
-    def _dims(
-        self, coder: FrameCoder, codes: Codes, groups: NDArray[Any] | None
+        balance: float,
+        numbers: NDArray[np.int32] | None = None,
+        group: NDArray[np.intp] | None = None,
     ) -> list[int]:
-        """Return the dimension of each table."""
+        """Return the dimension of each table.
+
+        The balance of the target and the rows' groups say what rows are worth.
+        """
         from sk_entity._learning.sizes import (
             embedding_dims,
             independent_shares,
@@ -285,8 +282,8 @@ class Fitting(Parameters):
         )
 
         names, shares = self._names(coder), np.ones(len(coder.coders))
-        if groups is not None:
-            of_column = independent_shares(codes.known().numbers, groups)
+        if group is not None and numbers is not None:
+            of_column = independent_shares(numbers, group)
             n_columns = np.bincount(coder.table_of)
             shares = np.bincount(coder.table_of, of_column) / n_columns
         return embedding_dims(
@@ -295,7 +292,7 @@ class Fitting(Parameters):
             # The unknown code is no category.
             [part.vocabulary.n_codes - 1 for part in coder.coders],
             [
-                typical_count(part.vocabulary.code_counts[1:]) * share
+                typical_count(part.vocabulary.code_counts[1:]) * share * balance
                 for part, share in zip(coder.coders, shares, strict=True)
             ],
         )
@@ -380,6 +377,7 @@ class Fitting(Parameters):
         codes: Codes,
         layout: Layout,
         n_folds: int,
+        group: NDArray[np.intp] | None = None,
     ) -> Evidence:
         coders = [coder.coders[t] for t in layout.table_of]
         target, shares = np.empty((len(rows), 0)), None
@@ -398,6 +396,7 @@ class Fitting(Parameters):
             fold=rows.fold,
             n_folds=n_folds,
             shares=shares,
+            group=group,
         )
 
     def _learn_extras(
@@ -453,6 +452,7 @@ class Fitting(Parameters):
     def _fit_stream(
         self, source: Any, target: str, sample_weight: str | None, groups: str | None
     ) -> None:
+        from sk_entity._learning.rows import Rows
         from sk_entity._learning.trainer import train_spooled
 
         self._validate_params()
@@ -471,7 +471,9 @@ class Fitting(Parameters):
             self._read(source, reader, seed)
             coder = self._coder
             codes = Codes(np.empty((0, 0), np.int32), (None,) * len(coder.table_of))
-            layout = self._layout(coder, codes, {}, True)
+            sample = Rows.of(reader.spool.sample(SAMPLE_ROWS))
+            balance = self._objective.balance(sample.target, sample.weight)
+            layout = layout_of(coder, self._dims(coder, balance), codes)
             trained = train_spooled(
                 reader.spool,
                 [part.vocabulary.code_counts for part in coder.coders],
@@ -540,6 +542,12 @@ class Fitting(Parameters):
             extras = extras.trimmed(MOST_CELLS)
         assert extras is not None
         return extras
+
+
+def layout_of(coder: FrameCoder, dims: list[int], codes: Codes) -> Layout:
+    """Return the tables of these dimensions, and how the columns' cells read them."""
+    n_codes = [part.n_codes for part in coder.coders]
+    return Layout(n_codes, dims, coder.table_of, list(codes.bags))
 
 
 def single_valued(coder: FrameCoder) -> tuple[int, ...]:

@@ -172,6 +172,36 @@ class Objective:
             found.append(_units(goal, *parts) if known.any() else Units())
         return tuple(found)
 
+    def balance(
+        self, values: NDArray[np.float64], weight: NDArray[np.float64]
+    ) -> float:
+        """Return how much a row tells, over a row of equally frequent classes.
+
+        The variance of the classes, ``1 - sum(p**2)``, over the largest possible: for
+        two classes that of Fisher's information about the log odds, ``4 p (1 - p)``. 1
+        for numbers; of several targets, the largest.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_rows,) or (n_rows, n_columns)
+        weight : ndarray of shape (n_rows,)
+        """
+        columns, found = values.reshape(len(values), -1), [0.0]
+        for goal, column in zip(self.goals, columns.T, strict=False):
+            known = ~np.isnan(column) & (weight > 0)
+            if goal.classes is None or not known.any():
+                found.append(1.0)
+                continue
+            n_classes = len(goal.classes)
+            counts = np.bincount(
+                column[known].astype(np.intp), weight[known], n_classes
+            )
+            shares = counts / counts.sum()
+            found.append(
+                float((1 - shares @ shares) * n_classes / max(n_classes - 1, 1))
+            )
+        return max(found)
+
     def to_net(
         self, values: NDArray[np.float64], units: Sequence[Units]
     ) -> NDArray[np.float64]:

@@ -36,6 +36,8 @@ class Evidence:
     fold : ndarray of shape (n_rows,), int
     n_folds : int
         0: one table, which sees all rows.
+    group : ndarray of shape (n_rows,), int, or None
+        Number of the group of each row; None: each row is one.
     """
 
     layout: Layout
@@ -47,6 +49,19 @@ class Evidence:
     fold: NDArray[Any]
     n_folds: int
     shares: NDArray[np.float64] | None = None
+    group: NDArray[np.intp] | None = None
+
+    @property
+    def n_effective(self) -> float:
+        """How many independent rows of equal weight these rows are worth.
+
+        The effective sample size of L. Kish (1965), "Survey Sampling"; rows of one
+        group are one row of their summed weight.
+        """
+        size: NDArray[Any] = self.weight
+        if self.group is not None:
+            size = np.bincount(self.group, self.weight)
+        return float(size.sum() ** 2 / (size**2).sum())
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -61,6 +76,7 @@ class Evidence:
             weight=self.weight[index],
             fold=self.fold[index],
             shares=None if self.shares is None else self.shares[index],
+            group=None if self.group is None else self.group[index],
         )
 
 

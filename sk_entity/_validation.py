@@ -289,13 +289,15 @@ def check_offset(offset: Any, frame: pd.DataFrame) -> NDArray[np.float64] | None
     return found
 
 
-def check_groups(groups: Any, frame: pd.DataFrame) -> NDArray[Any] | None:
-    """Return the group of each row, or None."""
+def check_groups(
+    groups: Any, frame: pd.DataFrame
+) -> tuple[NDArray[Any] | None, NDArray[np.intp] | None]:
+    """Return the groups as given, for splitters, and the number of each row's group."""
     if groups is None:
-        return None
+        return None, None
     values: NDArray[Any] = column_or_1d(groups)
     check_consistent_length(frame, values)
-    return values
+    return values, pd.factorize(values, use_na_sentinel=False)[0]
 
 
 def check_folds(

@@ -16,7 +16,7 @@ from sk_entity._categories import Vocabulary
 from sk_entity.plotting import EmbeddingMapDisplay
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-HOVER = "nearest: %{customdata"  # once a trace
+HOVER = "nearest:%{customdata"  # once a trace
 
 
 @pytest.fixture

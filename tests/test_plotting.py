@@ -129,6 +129,16 @@ def test_a_category_and_its_neighbours_are_marked(encoder):
     assert len(display.ax_.collections[1].get_offsets()) == 6
 
 
+def test_a_single_coordinate_is_drawn_over_its_rows():
+    X = pd.DataFrame({"c": ["a"] * 99 + ["b"] * 9})
+    encoder = EntityEmbeddingEncoder(embedding_dim=1, max_epochs=1, random_state=0)
+    encoder.fit(X, np.arange(108.0))
+    display = EmbeddingMapDisplay.from_encoder(encoder, "c", method="tsne")
+    np.testing.assert_allclose(display.frame["y"], [2, 1])
+    assert display.ax_.get_xlabel() == "c_00"
+    assert display.ax_.get_ylabel() == "rows + 1, as powers of ten"
+
+
 @pytest.mark.parametrize("kind", ["number", "label"])
 def test_colors(encoder, kind):
     index = encoder.embeddings_["entity_0"].to_frame().index

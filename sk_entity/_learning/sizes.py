@@ -101,7 +101,9 @@ def embedding_dims(
     return [int(dim) for dim in dims]
 
 
-def independent_shares(numbers: NDArray[np.int32], groups: NDArray[Any]) -> list[float]:
+def independent_shares(
+    numbers: NDArray[np.int32], group: NDArray[np.intp]
+) -> list[float]:
     """Return how many observations a row of each column is worth.
 
     Rows of one group that show the same category tell one thing about it: their number
@@ -111,7 +113,8 @@ def independent_shares(numbers: NDArray[np.int32], groups: NDArray[Any]) -> list
     ----------
     numbers : ndarray of shape (n_rows, n_columns)
         Cells.
-    groups : ndarray of shape (n_rows,)
+    group : ndarray of shape (n_rows,), int
+        Number of the group of each row.
 
     Returns
     -------
@@ -121,11 +124,10 @@ def independent_shares(numbers: NDArray[np.int32], groups: NDArray[Any]) -> list
     Examples
     --------
     >>> numbers = np.array([[1, 1], [1, 2], [1, 3], [2, 4]], dtype=np.int32)
-    >>> independent_shares(numbers, np.array(["a", "a", "a", "b"]))
+    >>> independent_shares(numbers, np.array([0, 0, 0, 1]))
     [0.5, 1.0]
     """
-    group, values = pd.factorize(groups, use_na_sentinel=False)
-    pairs = numbers.astype(np.int64) * len(values) + group[:, None]
+    pairs = numbers.astype(np.int64) * (group.max() + 1) + group[:, None]
     return [len(pd.unique(column)) / len(group) for column in pairs.T]
 
 

@@ -121,7 +121,7 @@ def _with_neighbours(display: "EmbeddingMapDisplay", n_neighbours: int) -> pd.Da
         value=values,
         label=np.where(labelled, values, ""),
         neighbours=near,
-        named=[", ".join(values[i] for i in row) for row in near],
+        named=["".join(f"<br>{values[i]}" for i in row) for row in near],
     )
 
 
@@ -145,7 +145,7 @@ def _trace(go: Any, frame: pd.DataFrame, marker: dict[str, Any], name: str = "")
         customdata=frame[columns].to_numpy(dtype=object).tolist(),
         hovertemplate=(
             "<b>%{customdata[4]}</b><br>%{customdata[1]:,.6~g} rows<br>"
-            "nearest: %{customdata[2]}<extra></extra>"
+            "nearest:%{customdata[2]}<extra></extra>"
         ),
         marker=marker
         | {

@@ -87,7 +87,8 @@ class EmbeddingMapDisplay:
             A categorical column.
         method : {"pca", "tsne", "umap"}, default="pca"
             How to come to two dimensions; ``inspection.map_trustworthiness`` measures
-            how far the map can be believed. ``"umap"`` needs umap-learn.
+            how far the map can be believed. ``"umap"`` needs umap-learn. A vector of
+            one coordinate is drawn over its rows instead.
         color_by : dict, Series or None, default=None
             From category value to a number or a label; the name of a Series is
             written beside the colors.
@@ -113,9 +114,13 @@ class EmbeddingMapDisplay:
         """
         table = _table(encoder, column)
         frame = table.to_frame()
-        points, axis_labels = _flatten(
-            frame.to_numpy()[:, : table.dim], method, random_state
-        )
+        if table.dim == 1:
+            points = np.c_[frame.iloc[:, 0], np.log10(frame["count"] + 1)]
+            axis_labels = (str(frame.columns[0]), "rows + 1, as powers of ten")
+        else:
+            points, axis_labels = _flatten(
+                frame.to_numpy()[:, : table.dim], method, random_state
+            )
         shown = pd.DataFrame(points, index=frame.index, columns=["x", "y"])
         shown["count"] = frame["count"]
         if color_by is not None:
