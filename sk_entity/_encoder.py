@@ -100,9 +100,9 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         it. They must not have been learned from the targets of the rows of fit.
     embedding_dim : "auto", int, dict or callable, default="auto"
         Coordinates of each column: the fourth root of its number of categories, less
-        where typical categories have few rows, at most 8 (``"auto"``); one int for
-        all; a dict from column to int (others are automatic); or a callable of the
-        number of categories.
+        where a typical category has few rows (rows of rare classes and of one group
+        count less), at most 8 (``"auto"``); one int for all; a dict from column to
+        int (others are automatic); or a callable of the number of categories.
     crosses : "auto", list of pairs of columns or None, default="auto"
         Pairs of categorical columns whose values together get a column with their
         out-of-fold target mean (a column a class for three classes or more):
@@ -254,8 +254,8 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         sample_weight : array-like of shape (n_rows,) or None, default=None
             How many rows each row stands for: a row of weight 2 counts as two.
         groups : array-like of shape (n_rows,) or None, default=None
-            Rows of one group stay in one fold, and tell the automatic
-            ``embedding_dim`` one thing, not many, about a category that they share.
+            Rows of one group stay in one fold, and count as one row where
+            ``embedding_dim="auto"`` and ``crosses="auto"`` ask how much rows tell.
         offset : array-like of shape (n_rows,), str or None, default=None
             Added to the net's raw output, so that vectors learn what it leaves over:
             the log of the exposure of a count, or the raw score of another model. A
@@ -312,8 +312,8 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         sample_weight : array-like of shape (n_rows,) or None, default=None
             How many rows each row stands for.
         groups : array-like of shape (n_rows,) or None, default=None
-            Rows of one group stay in one fold, and tell the automatic
-            ``embedding_dim`` one thing, not many, about a category that they share.
+            Rows of one group stay in one fold, and count as one row where
+            ``embedding_dim="auto"`` and ``crosses="auto"`` ask how much rows tell.
         offset : array-like of shape (n_rows,), str or None, default=None
             Added to the net's raw output, so that vectors learn what it leaves over:
             the log of the exposure of a count, or the raw score of another model. A
@@ -404,8 +404,8 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         sample_weight : array-like of shape (n_rows,) or None, default=None
             How many rows each row stands for.
         groups : array-like of shape (n_rows,) or None, default=None
-            Rows of one group stay in one fold, and tell the automatic
-            ``embedding_dim`` one thing, not many, about a category that they share.
+            Rows of one group stay in one fold, and count as one row where
+            ``embedding_dim="auto"`` and ``crosses="auto"`` ask how much rows tell.
         offset : array-like of shape (n_rows,), str or None, default=None
             Added to the net's raw output, so that vectors learn what it leaves over:
             the log of the exposure of a count, or the raw score of another model. A

@@ -393,3 +393,14 @@ def test_rows_of_one_group_count_once_for_the_automatic_dimension():
     assert encoder.fit(X, y, groups=one_each).embeddings_["shop"].dim == 3
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         encoder.fit(X, y, groups=person[:-1])
+
+
+def test_rare_classes_tell_less_about_a_category():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"shop": (np.arange(12_000) % 60).astype(str)})
+    encoder = EntityEmbeddingEncoder(max_epochs=1, random_state=0)
+    dims = [
+        encoder.fit(X, rng.random(12_000) < share).embeddings_["shop"].dim
+        for share in (0.5, 0.01)
+    ]
+    assert dims == [3, 2]  # 200 rows a shop, and 8 that are worth as much

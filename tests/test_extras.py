@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import r2_score
+from sklearn.model_selection import GroupKFold
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._categories import Layout
@@ -191,3 +192,16 @@ def test_whole_numbers_are_a_regression_as_floats_and_classes_as_integers():
     assert encoder.fit(data.X, (stars > 1).astype(float)).target_type_ == "binary"
     with pytest.raises(ValueError, match=r"y.astype\(float\)"):
         encoder.fit(data.X, np.arange(300))
+
+
+def test_rows_of_one_group_are_one_witness_for_a_cross():
+    """Two hundred patients of fifty equal rows each; their target is noise."""
+    rng = np.random.default_rng(3)
+    patient = np.repeat(np.arange(200), 50)
+    X = pd.DataFrame(
+        {name: rng.integers(6, size=200)[patient].astype(str) for name in "abcd"}
+    )
+    y = rng.normal(size=200)[patient]
+    encoder = EntityEmbeddingEncoder(cv=GroupKFold(5), max_epochs=3, random_state=0)
+    encoder.fit(X, y, groups=patient)
+    assert encoder.crosses_ == []
