@@ -14,6 +14,7 @@ from sk_entity.plotting._style import COLORS
 if TYPE_CHECKING:
     from sk_entity.plotting._map import EmbeddingMapDisplay
 
+_MOST_NAMES = 60
 #: Neighbours stand out, and the page follows the reader's light or dark system.
 _SCRIPT = """
 const map = document.getElementById("{plot_id}");
@@ -115,7 +116,8 @@ def _with_neighbours(display: "EmbeddingMapDisplay", n_neighbours: int) -> pd.Da
     vectors = display.table.to_frame().to_numpy()[:, :dim]
     k = min(n_neighbours, len(frame) - 1)
     near = nearest_rows(vectors, k).tolist() if k > 0 else [[] for _ in values]
-    labelled = frame.index.isin(display.labelled_)
+    # Of many, names would lie on each other: plotly does not move them apart.
+    labelled = frame.index.isin(display.labelled_) & (len(frame) <= _MOST_NAMES)
     return frame.assign(
         number=range(len(frame)),
         value=values,

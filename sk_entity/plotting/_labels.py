@@ -26,7 +26,10 @@ def place_labels(ax: Any, frame: pd.DataFrame, sizes: pd.Series) -> dict[Any, An
     categories choose first, and what finds no place stays without a label. Points have
     areas of ``sizes``, in square points; far labels get a line to theirs.
     """
-    figure = ax.figure
+    from matplotlib import rcParams
+    from matplotlib.patheffects import withStroke
+
+    figure, ground = ax.figure, rcParams["axes.facecolor"]
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()
     inside, taken, texts = ax.get_window_extent(renderer), list[Any](), {}
@@ -42,6 +45,7 @@ def place_labels(ax: Any, frame: pd.DataFrame, sizes: pd.Series) -> dict[Any, An
             fontsize="small",
             ha="center",
             va="center",
+            path_effects=[withStroke(linewidth=2.5, foreground=ground)],
             arrowprops={
                 "arrowstyle": "-",
                 "color": faint(),

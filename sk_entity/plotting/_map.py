@@ -224,7 +224,13 @@ class EmbeddingMapDisplay:
         colored = color is not None and pd.api.types.is_numeric_dtype(color)
         given = {"C": color} if colored else {"bins": "log"}
         drawn = self.ax_.hexbin(
-            frame["x"], frame["y"], gridsize=50, mincnt=1, linewidths=0, **given
+            frame["x"],
+            frame["y"],
+            gridsize=50,
+            mincnt=1,
+            linewidths=0,
+            alpha=0.7,
+            **given,
         )
         label = frame.attrs.get("color", "") if colored else "categories"
         self.figure_.colorbar(drawn, ax=self.ax_, label=label)
