@@ -107,12 +107,7 @@ class Fitting(Parameters):
         earlier = None if fresh else self._objective
         fold, n_folds = np.zeros(len(frame), dtype=np.int32), 0
         if self._self_supervision is not None:
-            if offset is not None:
-                raise ValueError(
-                    f"offset cannot be used with loss={self.loss!r}, which has no "
-                    "target."
-                )
-            objective, values = self._hidden_cells(coder, numbers, earlier)
+            objective, values = self._hidden_cells(coder, numbers, earlier, offset)
         else:
             objective, target, values = read_objective(
                 y,
@@ -133,9 +128,7 @@ class Fitting(Parameters):
             return frame, codes, fold, [], self._extras
         if fresh:
             balance = objective.balance(values, weight)
-            dims = self._dims(coder, balance, numbers, group)
-            for t, source in given.items():
-                dims[t] = source.dim
+            dims = self._dims(coder, balance, given, numbers, group)
         else:
             dims = [vectors.shape[1] for vectors in self._vectors]
         layout = layout_of(coder, dims, codes)
@@ -268,6 +261,7 @@ class Fitting(Parameters):
         self,
         coder: FrameCoder,
         balance: float,
+        given: dict[int, GivenVectors],
         numbers: NDArray[np.int32] | None = None,
         group: NDArray[np.intp] | None = None,
     ) -> list[int]:
@@ -286,7 +280,7 @@ class Fitting(Parameters):
             of_column = independent_shares(numbers, group)
             n_columns = np.bincount(coder.table_of)
             shares = np.bincount(coder.table_of, of_column) / n_columns
-        return embedding_dims(
+        dims = embedding_dims(
             self.embedding_dim,
             [[names[j] for j in part.plan.columns] for part in coder.coders],
             # The unknown code is no category.
@@ -296,6 +290,9 @@ class Fitting(Parameters):
                 for part, share in zip(coder.coders, shares, strict=True)
             ],
         )
+        for t, source in given.items():
+            dims[t] = source.dim
+        return dims
 
     def _store(
         self,
@@ -356,11 +353,19 @@ class Fitting(Parameters):
         )
 
     def _hidden_cells(
-        self, coder: FrameCoder, numbers: NDArray[np.int32], earlier: Objective | None
+        self,
+        coder: FrameCoder,
+        numbers: NDArray[np.int32],
+        earlier: Objective | None,
+        offset: Any,
     ) -> tuple[Objective, NDArray[np.float64]]:
         """Return the cells to be told when they are hidden, as a target."""
         hiding = self._self_supervision
         assert hiding is not None
+        if offset is not None:
+            raise ValueError(
+                f"offset cannot be used with loss={self.loss!r}, which has no target."
+            )
         columns = single_valued(coder)
         if earlier is not None:
             return earlier, hidden_cells(numbers[:, columns], earlier)
@@ -473,7 +478,7 @@ class Fitting(Parameters):
             codes = Codes(np.empty((0, 0), np.int32), (None,) * len(coder.table_of))
             sample = Rows.of(reader.spool.sample(SAMPLE_ROWS))
             balance = self._objective.balance(sample.target, sample.weight)
-            layout = layout_of(coder, self._dims(coder, balance), codes)
+            layout = layout_of(coder, self._dims(coder, balance, {}), codes)
             trained = train_spooled(
                 reader.spool,
                 [part.vocabulary.code_counts for part in coder.coders],
