@@ -77,12 +77,16 @@ def methods(seed, jobs):
     }
 
 
-def encode(task, setting, seed, train, test):
+def encode(task, options, seed, train, test):
     """Return the encoder and its features of both parts."""
     encoder = EntityEmbeddingEncoder(
-        task.categorical, random_state=seed, **SETTINGS[setting]
+        embedded_columns(task, options), random_state=seed, **SETTINGS[options.setting]
     ).set_output(transform="pandas")
     return encoder, [encoder.fit_transform(train.X, train.y), encoder.transform(test.X)]
+
+
+def embedded_columns(task, options):
+    return task.categorical + (task.numeric if options.embed_promo else [])
 
 
 def run(task, seed, options):
@@ -104,10 +108,10 @@ def run(task, seed, options):
             }
         )
 
-    encoder, everything = encode(task, options.setting, seed, train, test)
+    encoder, everything = encode(task, options, seed, train, test)
     inputs = {
         "codes": make_codes(task, train, test),
-        "embeddings": [x[vector_columns(task, encoder)] for x in everything],
+        "embeddings": [x[vector_columns(task, encoder, options)] for x in everything],
         "all": everything,
     }
     for name, method in methods(seed, options.jobs).items():
@@ -134,18 +138,18 @@ def run(task, seed, options):
         note("network", "codes", one_hot.fit(train.X, train.y).predict(test.X))
         nets = [everything[1]["prediction"]]
         for k in range(1, options.nets):
-            features = encode(task, options.setting, seed + 1000 * k, train, test)[1]
+            features = encode(task, options, seed + 1000 * k, train, test)[1]
             nets.append(features[1]["prediction"])
         note("network", "embeddings", np.mean(nets, axis=0))
     return results
 
 
-def vector_columns(task, encoder):
-    columns = []
-    for name in task.categorical:
+def vector_columns(task, encoder, options):
+    columns, embedded = [], embedded_columns(task, options)
+    for name in embedded:
         dim = encoder.embeddings_[name].dim
         columns += encoder.feature_groups_[name][:dim]
-    return columns + task.numeric
+    return columns + [name for name in task.numeric if name not in embedded]
 
 
 def make_codes(task, train, test):
@@ -185,6 +189,11 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--splits", default="time,shuffled")
     parser.add_argument("--setting", choices=SETTINGS, default="default")
+    parser.add_argument(
+        "--embed-promo",
+        action="store_true",
+        help="the promotion, 0 or 1, gets a vector like the others, as in the paper",
+    )
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 0")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument(
