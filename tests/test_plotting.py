@@ -106,6 +106,10 @@ def test_of_very_many_categories_the_density_is_drawn(colored):
         assert density.get_array().sum() == n
     assert len(points.get_offsets()) == 60
     assert display.ax_.get_title().startswith("c: 3,000 categories, ")
+    # Labels as colors are those of the points that are drawn.
+    odd = pd.Series(np.where(np.arange(n) % 2, "odd", "even"), index=color.index)
+    legend = EmbeddingMapDisplay.from_encoder(table, "c", color_by=odd).ax_.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["even", "odd"]
 
 
 @pytest.mark.parametrize("style", ["default", "dark_background"])

@@ -3,18 +3,15 @@
 import html
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sk_entity.inspection._measures import nearest_rows
+from sk_entity.plotting._map import MOST_LABELS, EmbeddingMapDisplay
 from sk_entity.plotting._style import COLORS
 
-if TYPE_CHECKING:
-    from sk_entity.plotting._map import EmbeddingMapDisplay
-
-_MOST_NAMES = 60
 #: Neighbours stand out, and the page follows the reader's light or dark system.
 _SCRIPT = """
 const map = document.getElementById("{plot_id}");
@@ -57,7 +54,7 @@ html, body {{ height: 100%; margin: 0 }}
 
 
 def map_page(
-    display: "EmbeddingMapDisplay",
+    display: EmbeddingMapDisplay,
     path: str | os.PathLike[str] | None,
     n_neighbours: int,
 ) -> str:
@@ -76,7 +73,7 @@ def map_page(
     return page
 
 
-def _figure(display: "EmbeddingMapDisplay", n_neighbours: int) -> Any:
+def _figure(display: EmbeddingMapDisplay, n_neighbours: int) -> Any:
     """Return a plotly figure: a trace for each label of the colors, or one."""
     import plotly.graph_objects as go
 
@@ -109,7 +106,7 @@ def _figure(display: "EmbeddingMapDisplay", n_neighbours: int) -> Any:
     return figure
 
 
-def _with_neighbours(display: "EmbeddingMapDisplay", n_neighbours: int) -> pd.DataFrame:
+def _with_neighbours(display: EmbeddingMapDisplay, n_neighbours: int) -> pd.DataFrame:
     """Return the map's frame with number, shown value and neighbours of each."""
     frame, dim = display.frame, display.table.dim
     values = [html.escape(str(value)) for value in frame.index]
@@ -117,7 +114,7 @@ def _with_neighbours(display: "EmbeddingMapDisplay", n_neighbours: int) -> pd.Da
     k = min(n_neighbours, len(frame) - 1)
     near = nearest_rows(vectors, k).tolist() if k > 0 else [[] for _ in values]
     # Of many, names would lie on each other: plotly does not move them apart.
-    labelled = frame.index.isin(display.labelled_) & (len(frame) <= _MOST_NAMES)
+    labelled = frame.index.isin(display.labelled_) & (len(frame) <= MOST_LABELS)
     return frame.assign(
         number=range(len(frame)),
         value=values,

@@ -245,12 +245,14 @@ class EmbeddingMapDisplay:
     def _draw_points(self, frame: pd.DataFrame, sizes: pd.Series) -> None:
         style = {"alpha": 0.8, "linewidths": 0.5, "edgecolors": [faint()]}
         color = frame.get("color")
-        if color is None or len(frame) < len(self.frame):
+        numbers = color is not None and pd.api.types.is_numeric_dtype(color)
+        # Over a density, which has the colors of numbers already, they are hollow.
+        if color is None or (numbers and len(frame) < len(self.frame)):
             fill = [COLORS[0]] if color is None else "none"
             self.ax_.scatter(frame["x"], frame["y"], s=sizes, c=fill, **style)
             return
         name = frame.attrs.get("color", "")
-        if pd.api.types.is_numeric_dtype(color):
+        if numbers:
             drawn = self.ax_.scatter(
                 frame["x"], frame["y"], s=sizes, c=color, cmap="viridis", **style
             )
