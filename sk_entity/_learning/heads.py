@@ -10,7 +10,7 @@ from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 from sk_entity._learning.batches import BatchIterator, TensorRows
-from sk_entity._learning.modules import EmbeddingNet
+from sk_entity._learning.modules import Decoder, EmbeddingNet
 from sk_entity._learning.net import CosineRate
 from sk_entity._learning.sizes import Schedule
 
@@ -66,6 +66,20 @@ class FoldHeads(nn.Module):
             self.biases.append(nn.Parameter(torch.empty(n_heads, 1, n_out)))
         self.skip = nn.Parameter(torch.empty(n_heads, n_inputs, n_outputs))
         self.reset_parameters(generator)
+
+    @classmethod
+    def of(cls, decoder: Decoder) -> "FoldHeads":
+        """Return a trained decoder as the only head."""
+        layers = [part for part in decoder.perceptron if isinstance(part, nn.Linear)]
+        hidden_units = [layer.out_features for layer in layers[:-1]]
+        n_inputs, n_outputs = decoder.skip.in_features, decoder.skip.out_features
+        heads = cls(n_inputs, hidden_units, n_outputs, 1, torch.Generator())
+        for k, layer in enumerate(layers):
+            heads.weights[k].data[0] = layer.weight.data.T
+            heads.biases[k].data[0] = layer.bias.data
+        heads.biases[-1].data += decoder.skip.bias.data
+        heads.skip.data[0] = decoder.skip.weight.data.T
+        return heads
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Start all heads alike, layers as PyTorch does and the skip at zero."""

@@ -476,6 +476,8 @@ def _fit_heads(
     start: Start,
     generator: torch.Generator,
 ) -> FoldHeads:
+    if not task.n_folds and isinstance(module.decoder, Decoder):
+        return FoldHeads.of(module.decoder)
     passes, size = settings.max_epochs, settings.batch_size
     if size == "auto":
         tables = schedule(len(dataset), size, passes, budget=STEP_BUDGET)

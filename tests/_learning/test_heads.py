@@ -5,8 +5,10 @@ import torch
 from skorch.callbacks import Callback
 
 from sk_entity import EntityEmbeddingEncoder
+from sk_entity._learning import trainer
 from sk_entity._learning.heads import FoldHeads, HeadNet
 from sk_entity._learning.losses import OneLoss
+from sk_entity._learning.modules import Decoder
 from sk_entity._learning.rows import Rows
 from sk_entity._objective import Goal, Objective, Units
 from sk_entity._prediction import Predictor
@@ -29,6 +31,33 @@ def test_a_head_gets_no_gradient_from_the_rows_of_its_fold():
     np.testing.assert_array_equal(teaches[0], fold != 0)
     np.testing.assert_array_equal(teaches[1], fold != 1)
     assert teaches[2].all()
+
+
+def test_a_decoder_is_its_own_only_head():
+    generator = torch.Generator().manual_seed(0)
+    decoder = Decoder(5, (8, 4), 2, 0.5, generator).eval()
+    x = torch.randn(30, 5)
+    with torch.no_grad():
+        torch.testing.assert_close(FoldHeads.of(decoder)(x)[0], decoder(x))
+
+
+def test_heads_are_trained_only_where_the_decoder_cannot_predict(monkeypatch):
+    data = make_entities(200, n_categories=(6, 4), random_state=0)
+    trained = []
+    fit_heads = trainer.fit_heads
+    monkeypatch.setattr(
+        trainer, "fit_heads", lambda *a, **k: trained.append(1) or fit_heads(*a, **k)
+    )
+
+    def fit(**params):
+        before = len(trained)
+        encoder = EntityEmbeddingEncoder(max_epochs=1, random_state=0, **params)
+        return len(trained) > before if encoder.fit(data.X, data.y) else None
+
+    assert fit(), "the shared decoder has seen every row"
+    assert not fit(cv=None, add_prediction=True)
+    assert not fit(cv=None, add_prediction=True, net=())
+    assert fit(cv=None, add_prediction=True, net=torch.nn.Linear), "numpy cannot run it"
 
 
 def test_the_predictor_is_the_stacked_heads_in_numpy():
