@@ -55,8 +55,8 @@ DIMS = {
     "Day": 10,
     "State": 6,
 }
-#: Every category has hundreds of rows here, so leakage is small and cross-fitting can be
-#: left out, as they do.
+#: Every category has hundreds of rows here, so leakage is small and cross-fitting can
+#: be left out, as they do.
 WITHOUT_FOLDS = {
     "embedding_dim": DIMS,
     "net": (256, 128),
@@ -70,7 +70,7 @@ SETTINGS = {
     "default": {},
     "paper": WITHOUT_FOLDS
     | {"batch_size": 512, "net_params": {"optimizer__weight_decay": 1e-5}},
-    # Eight times the steps, at a higher rate, for the loss of the paper; chosen on seed 20.
+    # Eight times the steps, a higher rate and the loss of the paper. Chosen on seed 20.
     "longer": WITHOUT_FOLDS
     | {
         "loss": "absolute_error",
