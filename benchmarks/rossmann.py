@@ -95,10 +95,10 @@ def methods(seed, jobs):
     }
 
 
-def encode(task, options, seed, train, test):
+def encode(setting, seed, train, test):
     """Return the encoder and its features of both parts."""
     encoder = EntityEmbeddingEncoder(
-        list(train.X.columns), random_state=seed, **SETTINGS[options.setting]
+        list(train.X.columns), random_state=seed, **SETTINGS[setting]
     ).set_output(transform="pandas")
     return encoder, [encoder.fit_transform(train.X, train.y), encoder.transform(test.X)]
 
@@ -122,7 +122,7 @@ def run(task, seed, options):
             }
         )
 
-    encoder, everything = encode(task, options, seed, train, test)
+    encoder, everything = encode(options.setting, seed, train, test)
     inputs = {
         "codes": make_codes(task, train, test),
         "embeddings": [x[vector_columns(encoder)] for x in everything],
@@ -152,7 +152,7 @@ def run(task, seed, options):
         note("network", "codes", one_hot.fit(train.X, train.y).predict(test.X))
         nets = [everything[1]["prediction"]]
         for k in range(1, options.nets):
-            features = encode(task, options, seed + 1000 * k, train, test)[1]
+            features = encode(options.setting, seed + 1000 * k, train, test)[1]
             nets.append(features[1]["prediction"])
         note("network", "embeddings", np.mean(nets, axis=0))
     return results

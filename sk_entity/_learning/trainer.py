@@ -476,6 +476,8 @@ def _fit_heads(
     start: Start,
     generator: torch.Generator,
 ) -> FoldHeads:
+    # Without folds there is nobody to hide rows from. A net of the user's may be
+    # anything, though, and predictions must not need torch.
     if not task.n_folds and isinstance(module.decoder, Decoder):
         return FoldHeads.of(module.decoder)
     passes, size = settings.max_epochs, settings.batch_size

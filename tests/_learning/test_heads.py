@@ -49,15 +49,17 @@ def test_heads_are_trained_only_where_the_decoder_cannot_predict(monkeypatch):
         trainer, "fit_heads", lambda *a, **k: trained.append(1) or fit_heads(*a, **k)
     )
 
-    def fit(**params):
-        before = len(trained)
+    def trains_heads(**params):
+        trained.clear()
         encoder = EntityEmbeddingEncoder(max_epochs=1, random_state=0, **params)
-        return len(trained) > before if encoder.fit(data.X, data.y) else None
+        encoder.fit(data.X, data.y)
+        return bool(trained)
 
-    assert fit(), "the shared decoder has seen every row"
-    assert not fit(cv=None, add_prediction=True)
-    assert not fit(cv=None, add_prediction=True, net=())
-    assert fit(cv=None, add_prediction=True, net=torch.nn.Linear), "numpy cannot run it"
+    assert trains_heads(), "the shared decoder has seen every row"
+    plain = {"cv": None, "add_prediction": True}
+    assert not trains_heads(**plain)
+    assert not trains_heads(**plain, net=())
+    assert trains_heads(**plain, net=torch.nn.Linear), "numpy cannot run it"
 
 
 def test_the_predictor_is_the_stacked_heads_in_numpy():
