@@ -1,5 +1,6 @@
 """Frame and target -> all that the encoder keeps."""
 
+import copy
 import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,34 @@ class Fitting(Parameters):
 
         ``kept`` of an earlier fit: "nothing"; "space", the decoder and what makes
         vectors mean what they meant; or "vectors", all of it.
+
+        A transaction: whatever interrupts it, the encoder is as it was.
         """
+        attempt = copy.copy(self)
+        learned = attempt._learn(
+            X, y, sample_weight, groups, offset, classes=classes, kept=kept
+        )
+        self._become(attempt)
+        return learned
+
+    def _become(self, attempt: "Fitting") -> None:
+        """Take over all that a finished attempt holds, in one assignment."""
+        self.__dict__ = vars(attempt)
+
+    def _learn(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        groups: Any,
+        offset: Any,
+        *,
+        classes: Any,
+        kept: str,
+    ) -> tuple[
+        pd.DataFrame, Codes, NDArray[np.int32], list[NDArray[np.float32]], Extras
+    ]:
+        """As `_fit`, on an attempt: what it sets, nobody sees until it is done."""
         # Here, not at the top: ``import sk_entity`` and ``transform`` need no torch.
         from sk_entity._learning.rows import Rows
         from sk_entity._learning.trainer import train
@@ -455,6 +483,14 @@ class Fitting(Parameters):
         )
 
     def _fit_stream(
+        self, source: Any, target: str, sample_weight: str | None, groups: str | None
+    ) -> None:
+        """Fit from a stream: a transaction, as `_fit`."""
+        attempt = copy.copy(self)
+        attempt._learn_stream(source, target, sample_weight, groups)
+        self._become(attempt)
+
+    def _learn_stream(
         self, source: Any, target: str, sample_weight: str | None, groups: str | None
     ) -> None:
         from sk_entity._learning.rows import Rows
