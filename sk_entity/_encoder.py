@@ -15,9 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_entity._categories import Codes
 from sk_entity._extras import Extras
-from sk_entity._fitting import Fitting
+from sk_entity._fitting import Fitting, tell
+from sk_entity._columns import read_frame
+from sk_entity._columns.schema import restored
 from sk_entity._lookup import write_features
-from sk_entity._table import coordinate_names
 from sk_entity._validation import (
     OutputContainer,
     check_frame,
@@ -58,24 +59,26 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
     ----------
     categorical_features : {"from_dtype", "all"}, str, list, mask or callable, \
             default="from_dtype"
-        The columns to embed: those of str, object and category dtype
+        The columns to embed: those of text, of category dtypes and of mixed cells
         (``"from_dtype"``), every column (``"all"``), a list of names or positions, a
-        boolean mask, or a callable that takes the frame and returns one of these. All
-        other columns must be numeric or boolean; they are inputs of the net.
+        boolean mask, or a callable that takes the frame, as pandas has it, and returns
+        one of these. Numbers and booleans among the others are inputs of the net. All
+        else passes through frame outputs untouched.
     remainder : {"passthrough", "drop"}, default="passthrough"
-        Whether the numeric columns are part of the output.
+        Whether the columns that are not embedded are part of the output.
     min_frequency : int, float or None, default=None
         Categories with fewer rows (int) or a smaller share of the rows (float) share
         one vector.
     max_categories : int or None, default=None
         Upper limit on the vectors of seen categories of a column, the shared one
         included.
-    handle_unknown : {"value", "return_nan", "error"}, default="value"
-        What values not seen in training get: the learned unknown vector, NaN, or an
-        error.
+    handle_unknown : {"value", "warn", "return_nan", "error"}, default="value"
+        What values not seen in training get: the learned unknown vector; the same,
+        with a warning; NaN; or an error. With NaN, the column's vector, statistic and
+        support are NaN; crosses and the prediction are those of the unknown value.
     handle_missing : {"value", "return_nan", "error"}, default="value"
         What missing values get: a vector of their own if training held any, otherwise
-        the unknown vector; NaN; or an error (in fit, too).
+        the unknown vector; NaN, as above; or an error (in fit, too).
     shared_embeddings : list of lists of str or None, default=None
         Groups of columns that share one vocabulary and one table, such as
         ``[["home_team", "away_team"]]``. Counts are of the columns together.
@@ -418,7 +421,7 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         """
         # The rows of fold k read table k, which never saw their targets.
         return self._features(
-            *self._fit(X, y, sample_weight, groups, offset, kept=self._kept_by_fit())
+            X, *self._fit(X, y, sample_weight, groups, offset, kept=self._kept_by_fit())
         )
 
     def transform(self, X: Any) -> Any:
@@ -446,12 +449,15 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         """
         check_is_fitted(self)
         frame = check_frame(self, X, reset=False)
-        codes = self._coder.encode(frame)
+        self._coder.schema.check_labels(frame)
+        codes, report = self._coder.encode(frame)
+        tell(report, self.handle_unknown)
         vectors = [vectors[None] for vectors in self._vectors]
-        return self._features(frame, codes, -1, vectors, self._extras)
+        return self._features(X, frame, codes, -1, vectors, self._extras)
 
     def _features(
         self,
+        X: Any,
         frame: pd.DataFrame,
         codes: Codes,
         fold: int | NDArray[np.int32],
@@ -459,14 +465,13 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         extras: Extras,
     ) -> Any:
         """Look everything up, each row in its fold's tables, as ``set_output`` says."""
-        kept = self._coder.selection.numeric if self.remainder == "passthrough" else ()
         needs_numbers = extras.predictor is not None
         numeric = (
             self._numeric(frame, self._coder)
             if needs_numbers
             else np.empty((len(frame), 0))
         )
-        output = OutputContainer(self, frame, kept)
+        output = OutputContainer(self, X, frame, self._coder.schema)
         write_features(
             output.learned, codes, fold, tables, self._coder.table_of, extras, numeric
         )
@@ -483,8 +488,9 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         Returns
         -------
         inputs : DataFrame of shape (n_rows, n_columns)
-            The categorical columns, decoded (missing where a vector holds NaN), and the
-            numeric ones if they are part of the output, in the order of fit.
+            The categorical columns, decoded (missing where a vector holds NaN), and
+            those that passed through, in the order and the dtypes of fit, unless a
+            dtype cannot hold what is missing.
 
         Raises
         ------
@@ -493,27 +499,31 @@ class EntityEmbeddingEncoder(TransformerMixin, Fitting):
         """
         check_is_fitted(self)
         names = list(self.get_feature_names_out())
-        features = np.asarray(X, dtype=np.float64)
-        if features.ndim != 2 or features.shape[1] != len(names):
+        features = read_frame(X)
+        index = None if features is None else features.index
+        if features is None:
+            features = pd.DataFrame(np.asarray(X, dtype=np.float64))
+        if features.shape[1] != len(names):
             raise ValueError(
                 f"X has shape {features.shape}, but the encoder gives {len(names)} "
                 "features a row: pass what transform returned."
             )
-        frame = pd.DataFrame(features, columns=names)
-        inputs = {}
-        for name in input_names(self):
+        frame = features.set_axis(names, axis=1).reset_index(drop=True)
+        schema, inputs = self._coder.schema, {}
+        for name, dtype in zip(input_names(self), schema.dtypes, strict=True):
             if name in self.embeddings_:
                 table = self.embeddings_[name]
-                vectors = frame[coordinate_names(name, table.dim)]
+                columns = self.feature_groups_[name][: table.dim]
+                vectors = frame[columns].astype(np.float64)
                 known = vectors.notna().all(axis=1)
                 values = pd.Series(np.nan, index=frame.index, dtype=object)
                 if known.any():
                     values[known] = table.decode(vectors[known].to_numpy())
-                inputs[name] = values
+                inputs[name] = restored(values, dtype)
             elif name in self.feature_groups_:
-                inputs[name] = frame[name]
+                inputs[name] = restored(frame[self.feature_groups_[name][0]], dtype)
         found = pd.DataFrame(inputs, index=frame.index)
-        return found.set_axis(X.index) if isinstance(X, pd.DataFrame) else found
+        return found if index is None else found.set_axis(index)
 
     def get_feature_names_out(
         self, input_features: ArrayLike | None = None

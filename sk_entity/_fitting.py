@@ -13,11 +13,12 @@ from sk_entity._categories import (
     Codes,
     FrameCoder,
     Layout,
+    Report,
     by_column,
     multivalued_columns,
     plan_tables,
-    select_columns,
 )
+from sk_entity._columns import exact_floats, read_schema
 from sk_entity._crosses import named_crosses
 from sk_entity._extras import Extras, learn_extras
 from sk_entity._lookup import look_up
@@ -41,12 +42,17 @@ from sk_entity._validation import (
     check_frame,
     check_groups,
     check_offset,
+    check_output,
     check_weights,
-    exact_floats,
     fresh_seed,
     input_names,
 )
-from sk_entity.exceptions import ColumnError, NoCategoricalColumnsWarning
+from sk_entity.exceptions import (
+    ColumnError,
+    ColumnTypeWarning,
+    NoCategoricalColumnsWarning,
+    UnknownCategoriesWarning,
+)
 
 if TYPE_CHECKING:
     from sk_entity._learning.rows import Rows
@@ -129,7 +135,7 @@ class Fitting(Parameters):
         given = read_pretrained(self.pretrained, self._names(coder), coder)
         if fresh:
             coder = with_given(coder, given, self.embedding_dim)
-        codes = coder.encode(frame)
+        codes, _ = coder.encode(frame)
         numbers = codes.known().numbers
         groups, group = check_groups(groups, frame)
         earlier = None if fresh else self._objective
@@ -246,6 +252,7 @@ class Fitting(Parameters):
     ) -> FrameCoder:
         if fresh:
             return self._build_coder(frame, weight, seed, **self._limits)
+        self._coder.schema.check_labels(frame)
         return self._coder.extend(frame, weight, **self._limits)
 
     def _build_coder(
@@ -256,10 +263,11 @@ class Fitting(Parameters):
         **limits: Any,
     ) -> FrameCoder:
         multivalued = multivalued_columns(self.multivalued)
-        selection = select_columns(frame, self.categorical_features, multivalued)
+        schema = read_schema(frame, self.categorical_features, multivalued)
+        check_output(self, schema)
         names = input_names(self)
         plans = plan_tables(
-            [names[i] for i in selection.categorical],
+            [names[i] for i in schema.categorical],
             shared_embeddings=self.shared_embeddings,
             multivalued=self.multivalued,
             hash_buckets=self.hash_buckets,
@@ -268,7 +276,7 @@ class Fitting(Parameters):
         return FrameCoder.build(
             frame,
             weight,
-            selection,
+            schema,
             plans,
             handle_unknown=self.handle_unknown,
             handle_missing=self.handle_missing,
@@ -279,7 +287,7 @@ class Fitting(Parameters):
     def _names(self, coder: FrameCoder) -> list[str]:
         """Names of the categorical columns."""
         names = input_names(self)
-        return [names[i] for i in coder.selection.categorical]
+        return [names[i] for i in coder.schema.categorical]
 
     def _named_crosses(self, coder: FrameCoder) -> list[tuple[int, int]]:
         multivalued = multivalued_columns(self.multivalued)
@@ -347,7 +355,8 @@ class Fitting(Parameters):
             (names[a], names[b]) for a, b in (c.columns for c in extras.crosses)
         ]
         passes = self.remainder == "passthrough"
-        passed = self._coder.selection.numeric if passes else ()
+        schema = self._coder.schema
+        passed = (*schema.numeric, *schema.others) if passes else ()
         inputs = input_names(self)
         self.feature_groups_ = feature_groups(
             self.embeddings_,
@@ -463,9 +472,9 @@ class Fitting(Parameters):
         )
 
     def _numeric(self, frame: pd.DataFrame, coder: FrameCoder) -> NDArray[np.float64]:
-        """Return the numeric columns as floats, NaN where missing; refuse infinity."""
+        """Return the numeric columns as floats, NaN where missing."""
         names = input_names(self)
-        columns = coder.selection.numeric
+        columns = coder.schema.numeric
         numeric = np.empty((len(frame), len(columns)))
         for j, i in enumerate(columns):
             numeric[:, j] = exact_floats(names[i], frame.iloc[:, i])
@@ -530,28 +539,46 @@ class Fitting(Parameters):
     def _read(self, source: Any, reader: "StreamReader", seed: int) -> None:
         """Encode all batches into the reader's spool; set the coder and the target."""
         coder: FrameCoder | None = None
-        for X, weights in reader.batches(source):
-            frame = check_frame(self, X, reset=coder is None)
-            weight = check_weights(weights, frame)
-            if coder is None:
-                coder = self._build_coder(frame, weight, seed)
-                selection = coder.selection
-                if not selection.categorical:
-                    raise ColumnError(
-                        "fit_stream found no categorical column by categorical_features"
-                        f"={self.categorical_features!r}: there is nothing to learn."
-                    )
-                reader.open(len(selection.categorical), len(selection.numeric))
-            else:
-                coder = coder.extend(frame, weight)
-            codes = coder.encode(frame).known().numbers
-            reader.write(codes, self._numeric(frame, coder), weight)
+        with reader.naming():
+            for X, weights in reader.batches(source):
+                frame = check_frame(self, X, reset=coder is None)
+                weight = check_weights(weights, frame, some=False)
+                coder = self._with_batch(coder, frame, weight, reader, seed)
+                codes = coder.encode(frame)[0].known().numbers
+                reader.write(codes, self._numeric(frame, coder), weight)
         if coder is None:
             raise ValueError("fit_stream got no rows: the source is empty.")
+        if not reader.weight > 0:
+            raise ValueError(
+                "Sample weights are all zero: the sum of sample_weight must be "
+                "positive, for there is no row left to learn from."
+            )
         self._coder, numbers = coder.numbered(**self._limits)
         self._objective = objective_of(*reader.finish(numbers), self.loss)
         self.target_type_ = self._objective.target_type
         self.classes_ = self._objective.classes
+
+    def _with_batch(
+        self,
+        coder: FrameCoder | None,
+        frame: pd.DataFrame,
+        weight: NDArray[np.float64],
+        reader: "StreamReader",
+        seed: int,
+    ) -> FrameCoder:
+        """Return the coder with a batch's values; the first batch opens the spool."""
+        if coder is not None:
+            coder.schema.check_labels(frame)
+            return coder.extend(frame, weight)
+        coder = self._build_coder(frame, weight, seed)
+        schema = coder.schema
+        if not schema.categorical:
+            raise ColumnError(
+                "fit_stream found no categorical column by categorical_features"
+                f"={self.categorical_features!r}: there is nothing to learn."
+            )
+        reader.open(len(schema.categorical), len(schema.numeric))
+        return coder
 
     def _stream_extras(
         self, spool: Any, layout: Layout, n_folds: int, trained: "Trained"
@@ -583,6 +610,28 @@ class Fitting(Parameters):
             extras = extras.trimmed(MOST_CELLS)
         assert extras is not None
         return extras
+
+
+def tell(report: Report, handle_unknown: str) -> None:
+    """Warn of what is odd about the cells of a frame: once a call for each kind."""
+    if report.notes:
+        warnings.warn(
+            f"Cells are unknown for their type: {'; '.join(map(str, report.notes))}. "
+            "Read the columns in the types of fit, or fit a new encoder.",
+            ColumnTypeWarning,
+            stacklevel=3,
+        )
+    asked = [*report.unknown] if handle_unknown == "warn" else report.only_unknown
+    if asked:
+        shown = "; ".join(report.unknown[name] for name in asked)
+        warnings.warn(
+            "Columns hold values that training did not show, and "
+            f"{'only' if handle_unknown != 'warn' else 'in all'} these: {shown}. They "
+            "get the vector of unknown values. Check that the column is encoded as in "
+            "training.",
+            UnknownCategoriesWarning,
+            stacklevel=3,
+        )
 
 
 def layout_of(coder: FrameCoder, dims: list[int], codes: Codes) -> Layout:

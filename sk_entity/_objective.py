@@ -10,6 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
+from sk_entity._columns import read_frame, read_series
+from sk_entity._columns.containers import read_rows
 from sk_entity._validation import Target, check_target
 from sk_entity.losses import Huber, LogLoss, PerTarget, Quantile, Tweedie
 
@@ -454,8 +456,9 @@ def _columns(y: Any) -> dict[str, Any]:
     """Return the columns of the target by name; one column has the name ""."""
     if y is None:
         return {"": None}
-    if not isinstance(y, (pd.DataFrame, pd.Series)) and hasattr(y, "to_pandas"):
-        y = y.to_pandas()
+    frame = read_frame(y) if hasattr(y, "columns") else None
+    if frame is not None:
+        y = frame
     if isinstance(y, pd.DataFrame):
         if y.shape[1] == 1:
             return {"": y.iloc[:, 0]}
@@ -463,8 +466,11 @@ def _columns(y: Any) -> dict[str, Any]:
         if len(set(names)) < len(names):
             raise ValueError(f"y has several columns of the same name: {names!r}.")
         return {name: y.iloc[:, j] for j, name in enumerate(names)}
-    array = y if hasattr(y, "ndim") else np.asarray(y)
-    if array.ndim == 2 and array.shape[1] > 1:
+    rows = read_rows(y)
+    if rows is not None and rows.shape[1] > 1:
+        return {str(j): rows.iloc[:, j] for j in range(rows.shape[1])}
+    array = y if hasattr(y, "ndim") or isinstance(y, str) else np.asarray(y)
+    if np.ndim(array) == 2 and array.shape[1] > 1:
         return {str(j): array[:, j] for j in range(array.shape[1])}
     return {"": y}
 
@@ -584,14 +590,12 @@ def _read_partly(
     name: str, y: Any, n_rows: int, kind: str | None, classes: Any
 ) -> Target:
     """Check one of several columns: rows without a value have NaN."""
-    values = np.asarray(y)
-    known = np.flatnonzero(~pd.isna(values))
+    values = read_series(y)
+    known = np.flatnonzero(values.notna())
     if not len(known):
         raise ValueError(f"Column {name!r} of y holds no value at all: drop it.")
-    some = values[known]
-    if some.dtype == object:
-        # NumPy makes one type of all columns; each gets its own back.
-        some = pd.Series(some).infer_objects().to_numpy()
+    # NumPy makes one type of all columns; each is read by its own cells.
+    some = values.iloc[known]
     if len(values) != n_rows:
         raise ValueError(
             "Found input variables with inconsistent numbers of samples: "

@@ -28,7 +28,7 @@ class Parameters(BaseEstimator):
             None,
         ],
         "max_categories": [Interval(Integral, 1, None, closed="left"), None],
-        "handle_unknown": [StrOptions({"value", "return_nan", "error"})],
+        "handle_unknown": [StrOptions({"value", "warn", "return_nan", "error"})],
         "handle_missing": [StrOptions({"value", "return_nan", "error"})],
         "shared_embeddings": [list, tuple, None],
         "multivalued": [Mapping, list, tuple, None],

@@ -1,5 +1,6 @@
 """Vectors from elsewhere -> rows of a table, by category value."""
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sk_entity._categories import FrameCoder, Vocabulary
+from sk_entity._columns import (
+    Known,
+    factorize,
+    parse_keys,
+    read_keyed_file,
+    read_series,
+)
 from sk_entity._table import EmbeddingTable
 from sk_entity.exceptions import ColumnError, PretrainedWarning
 
@@ -50,15 +58,18 @@ class GivenVectors:
     ----------
     name : str
         The column that they were given for.
-    vectors : DataFrame of shape (n_values, dim), float32
-        By category value.
+    keys : Series of shape (n_values,)
+        Category values.
+    vectors : ndarray of shape (n_values, dim), float32
+        Of each of them.
     unknown : ndarray of shape (dim,), float32
         That of unknown values.
     freeze : bool
     """
 
     name: str
-    vectors: pd.DataFrame
+    keys: pd.Series
+    vectors: NDArray[np.float32]
     unknown: NDArray[np.float32]
     freeze: bool
 
@@ -85,15 +96,14 @@ class GivenVectors:
         ColumnError
             If the vectors know none of the column's values.
         """
-        known = pd.Series(self.vectors.index, dtype=object)
-        codes, _ = vocabulary.encode(known)
+        codes, _ = vocabulary.encode(self.keys)
         found = np.isin(vocabulary.codes, codes)
         lacking = vocabulary.categories[~found]
         if len(lacking) and not found.any():
             raise ColumnError(
                 f"pretrained for column {self.name!r} holds none of the column's "
                 f"values, such as {list(lacking[:3])!r}; it holds "
-                f"{list(self.vectors.index[:3])!r}. The keys must be the values as "
+                f"{self.keys.head(3).tolist()!r}. The keys must be the values as "
                 "they stand in X."
             )
         if len(lacking):
@@ -104,7 +114,7 @@ class GivenVectors:
                 PretrainedWarning,
                 stacklevel=2,
             )
-        return vocabulary.joined(known)
+        return vocabulary.joined(self.keys)
 
     def rows(self, vocabulary: Vocabulary) -> NDArray[np.float32]:
         """Return the rows of the table.
@@ -114,11 +124,11 @@ class GivenVectors:
         rows : ndarray of shape (n_codes, dim), float32
             NaN where nothing is given; row 0 is the vector of unknown values.
         """
-        codes, _ = vocabulary.encode(pd.Series(self.vectors.index, dtype=object))
+        codes, _ = vocabulary.encode(self.keys)
         # Infrequent categories share a row: the mean of theirs.
         count = np.bincount(codes, minlength=vocabulary.n_codes)
         total = np.zeros((vocabulary.n_codes, self.dim))
-        np.add.at(total, codes, self.vectors.to_numpy())
+        np.add.at(total, codes, self.vectors)
         with np.errstate(invalid="ignore", divide="ignore"):
             rows = (total / count[:, None]).astype(np.float32)
         rows[0] = self.unknown
@@ -163,76 +173,93 @@ def read_pretrained(
                 f"pretrained names {name!r}, a column with subwords or hash_buckets: "
                 "vectors can be given for columns of whole values."
             )
-        vectors, unknown = _read(str(name), source.vectors)
-        found[t] = GivenVectors(str(name), vectors, unknown, source.freeze)
+        known = coder.coders[t].vocabulary.known
+        keys, vectors, unknown = _read(str(name), source.vectors, known)
+        found[t] = GivenVectors(str(name), keys, vectors, unknown, source.freeze)
     return found
 
 
-def _read(name: str, given: Any) -> tuple[pd.DataFrame, NDArray[np.float32]]:
-    """Return given vectors as a frame by value, and that of unknown values.
+def _read(
+    name: str, given: Any, known: Known
+) -> tuple[pd.Series, NDArray[np.float32], NDArray[np.float32]]:
+    """Return values, their vectors, and that of unknown values.
 
     Parameters
     ----------
     name : str
         The column.
     given : EmbeddingTable, DataFrame, dict, str or Path
+    known : Known
+        The column's values: keys of text files are read as such.
 
     Raises
     ------
     ColumnError
         If they are not vectors of finite numbers, all of one length.
     """
-    unknown = None
+    keys, columns = _parts(name, given, known)
+    keys = keys.rename(name).reset_index(drop=True)
+    try:
+        vectors = columns.to_numpy(dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise ColumnError(
+            f"pretrained for column {name!r} holds what is not a number: {error}."
+        ) from error
+    if not vectors.size or not np.isfinite(vectors).all():
+        raise ColumnError(
+            f"pretrained for column {name!r} must hold at least one vector, and only "
+            "finite numbers."
+        )
+    row, distinct = factorize(keys)
+    twice = np.bincount(row[row >= 0], minlength=len(distinct)) > 1
+    if twice.any() or int((row < 0).sum()) > 1:
+        shown = distinct.values[twice].tolist()[:5] or [None]
+        raise ColumnError(f"pretrained for column {name!r} holds {shown!r} twice.")
+    unknown = vectors.mean(axis=0)
     if isinstance(given, EmbeddingTable):
         unknown = given.unknown
-        given = given.to_frame().drop(columns="count")
-    elif isinstance(given, (str, Path)):
-        given = _read_file(name, Path(given))
-    elif isinstance(given, Mapping):
+    return keys, vectors, unknown.astype(np.float32)
+
+
+def _parts(name: str, given: Any, known: Known) -> tuple[pd.Series, pd.DataFrame]:
+    """Return values and coordinates of vectors, however they are given."""
+    if isinstance(given, EmbeddingTable):
+        given = given.to_frame()
+    if isinstance(given, (str, Path)):
+        try:
+            keys, columns, is_text = read_keyed_file(Path(given))
+        except ValueError as error:
+            raise ColumnError(
+                f"pretrained for column {name!r} is the path {str(given)!r}: pass a "
+                ".csv or .parquet file whose first column holds the values."
+            ) from error
+        keys = parse_keys(keys, known, name) if is_text else keys
+        return keys, coordinates(columns)
+    if isinstance(given, Mapping):
         lengths = {len(np.atleast_1d(vector)) for vector in given.values()}
         if len(lengths) != 1:
             raise ColumnError(
                 f"pretrained for column {name!r} holds vectors of lengths "
                 f"{sorted(lengths)}: all must have one length, and there must be one."
             )
-        index = pd.Index(list(given), dtype=object)
         rows = [np.atleast_1d(vector) for vector in given.values()]
-        given = pd.DataFrame(rows, index=index)
+        return read_series(list(given), name), pd.DataFrame(rows)
     if not isinstance(given, pd.DataFrame):
         raise ColumnError(
             f"pretrained for column {name!r} is a {type(given).__name__}: pass an "
             "EmbeddingTable, a DataFrame with the values as its index, a dict from "
             "value to vector, or the path of a CSV or Parquet file."
         )
-    try:
-        vectors = given.astype(np.float32)
-    except (TypeError, ValueError) as error:
-        raise ColumnError(
-            f"pretrained for column {name!r} holds what is not a number: {error}."
-        ) from error
-    if vectors.empty or not np.isfinite(vectors.to_numpy()).all():
-        raise ColumnError(
-            f"pretrained for column {name!r} must hold at least one vector, and only "
-            "finite numbers."
-        )
-    if not vectors.index.is_unique:
-        twice = list(vectors.index[vectors.index.duplicated()].unique())[:5]
-        raise ColumnError(f"pretrained for column {name!r} holds {twice!r} twice.")
-    if unknown is None:
-        unknown = vectors.to_numpy().mean(axis=0)
-    return vectors, unknown.astype(np.float32)
+    return pd.Series(given.index), coordinates(given)
 
 
-def _read_file(name: str, path: Path) -> pd.DataFrame:
-    if path.suffix == ".parquet":
-        frame = pd.read_parquet(path)
-        if isinstance(frame.index, pd.RangeIndex):
-            frame = frame.set_index(frame.columns[0])
-    elif path.suffix == ".csv":
-        frame = pd.read_csv(path, index_col=0)
-    else:
-        raise ColumnError(
-            f"pretrained for column {name!r} is the path {str(path)!r}: pass a .csv or "
-            ".parquet file whose first column holds the values."
-        )
-    return frame.drop(columns="count", errors="ignore")
+def coordinates(columns: pd.DataFrame) -> pd.DataFrame:
+    """Return a table's columns without what `EmbeddingTable.to_frame` adds.
+
+    ``count`` and ``spread`` are no coordinates if the others are named as those of a
+    table are: ``city_00``, ``city_01``.
+    """
+    beside = [name for name in ("count", "spread") if name in columns]
+    rest = columns.drop(columns=beside)
+    named = all(re.fullmatch(r".*_\d{2,}", str(name), re.DOTALL) for name in rest)
+    return rest if named and len(rest.columns) else columns

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sk_entity._categories import Hashing
-from sk_entity._validation import MOST_INTEGER_CLASSES
+from sk_entity._columns import read_frame, read_labels
+from sk_entity._validation import MOST_INTEGER_CLASSES, warn_if_numbers
 from sk_entity.exceptions import ColumnError
 
 #: Rows of a batch that is read from a file.
@@ -134,12 +136,13 @@ class TargetLog:
 
     def encode(self, y: pd.Series) -> NDArray[np.float64]:
         """Return numbers as they are, and the number of each other label."""
-        if y.isna().any():
+        values = read_labels(y, f"column {y.name!r}")
+        missing = pd.isna(values)
+        if missing.any():
             raise ValueError(
-                f"Input y contains NaN: {int(y.isna().sum())} targets of column "
+                f"Input y contains NaN: {int(missing.sum())} targets of column "
                 f"{y.name!r} are missing. Drop these rows or impute the target."
             )
-        values = y.to_numpy()
         if self._numbers and values.dtype.kind == "b":
             values = values.astype(np.float64)
         kind = values.dtype.kind
@@ -169,6 +172,12 @@ class TargetLog:
         ValueError
             If batches disagree, or integers are too many for classes.
         """
+        if len({self._type(kind) for kind in self._kinds}) > 1:
+            raise ValueError(
+                "The target is of several types: a number in some batches and a label "
+                "in others, or labels of several types: "
+                f"{[*sorted(self._seen)[:3], *self._labels][:5]!r}."
+            )
         if self._labels and self._seen:
             raise ValueError(
                 "The target is a number in some batches and a label in others: "
@@ -183,6 +192,7 @@ class TargetLog:
             return "continuous", None, {}
         if self._labels:
             classes = np.unique(np.asarray(list(self._labels)))
+            warn_if_numbers(classes)
             of = {float(self._labels[c]): k for k, c in enumerate(classes.tolist())}
             return _kind(len(classes)), classes, of
         whole = "f" not in self._kinds
@@ -196,6 +206,7 @@ class TargetLog:
         classes = np.asarray(sorted(self._seen))
         if whole:
             classes = classes.astype(np.int64)
+        warn_if_numbers(classes)
         return (
             _kind(len(classes)),
             classes,
@@ -203,18 +214,23 @@ class TargetLog:
         )
 
 
+    @staticmethod
+    def _type(kind: str) -> str:
+        return "number" if kind in "iuf" else kind
+
+
 def _kind(n_classes: int) -> str:
     return "binary" if n_classes <= 2 else "multiclass"
 
 
-def frames_of(source: Any) -> Iterator[pd.DataFrame]:
-    """Return the frames of a source, one after the other.
+def frames_of(source: Any) -> Iterator[tuple[pd.DataFrame, str]]:
+    """Return the frames of a source, one after the other, and where each is from.
 
     Parameters
     ----------
     source : str, Path, pyarrow Dataset, iterable of frames, or callable
-        A Parquet file or a folder of them; or frames (pandas, polars, pyarrow), or a
-        callable that returns them.
+        A Parquet file or a folder of them, with hive partitions or without; or frames
+        (pandas, polars, pyarrow), or a callable that returns them.
     """
     if isinstance(source, (str, Path)):
         source = _parquet_batches(source)
@@ -224,36 +240,112 @@ def frames_of(source: Any) -> Iterator[pd.DataFrame]:
         source = source.to_batches(
             batch_size=READ_ROWS, batch_readahead=1, fragment_readahead=1
         )
-    if not isinstance(source, Iterable) or isinstance(source, pd.DataFrame):
+    if not isinstance(source, Iterable) or read_frame(source) is not None:
         raise TypeError(
             f"fit_stream got a {type(source).__name__}: pass the path of a Parquet "
             "file or folder, a pyarrow Dataset, or an iterable of frames. For one "
             "frame use fit."
         )
-    for frame in source:
-        if not isinstance(frame, pd.DataFrame) and hasattr(frame, "to_pandas"):
-            frame = frame.to_pandas()
-        if not isinstance(frame, pd.DataFrame):
+    for number, batch in enumerate(source, start=1):
+        batch, place = batch if isinstance(batch, tuple) else (batch, f"batch {number}")
+        frame = read_frame(batch)
+        if frame is None:
             raise TypeError(
-                f"fit_stream got a batch of type {type(frame).__name__}: each must be "
+                f"fit_stream got a batch of type {type(batch).__name__}: each must be "
                 "a frame with the target among its columns."
             )
         if len(frame):
-            yield frame
+            yield frame, place
 
 
-def _parquet_batches(path: str | Path) -> Iterator[Any]:
-    """Return batches of a file, or of all files of a folder.
+def _parquet_batches(path: str | Path) -> Iterator[tuple[Any, str]]:
+    """Return batches of a file, or of all files of a folder, in the types of all.
 
     A dataset's own batches, and a file's with ``pre_buffer``, hold what was read ahead,
     more and more of it as the file is read.
     """
-    import pyarrow.dataset
-    import pyarrow.parquet
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+    import pyarrow.parquet as pq
 
-    for name in pyarrow.dataset.dataset(path, format="parquet").files:
-        with pyarrow.parquet.ParquetFile(name, pre_buffer=False) as file:
-            yield from file.iter_batches(READ_ROWS)
+    dataset = ds.dataset(path, format="parquet", partitioning="hive")
+    fragments = list(dataset.get_fragments())
+    schema = _agreed(dataset, fragments)
+    for fragment in fragments:
+        keys = ds.get_partition_keys(fragment.partition_expression)
+        with pq.ParquetFile(fragment.path, pre_buffer=False) as file:
+            for batch in file.iter_batches(READ_ROWS):
+                columns = []
+                for field in schema:
+                    if field.name in keys:
+                        value = pa.scalar(keys[field.name])
+                        columns.append(pa.repeat(value, len(batch)).cast(field.type))
+                        continue
+                    try:
+                        columns.append(batch.column(field.name).cast(field.type))
+                    except (KeyError, pa.ArrowException) as error:
+                        raise ColumnError(
+                            f"{fragment.path}: column {field.name!r} is not there or "
+                            f"not of type {field.type}, as in other files: {error}."
+                        ) from error
+                yield pa.table(columns, names=schema.names), str(fragment.path)
+
+
+def _agreed(dataset: Any, fragments: list[Any]) -> Any:
+    """Return the columns of all files in types that hold the values of each.
+
+    Raises
+    ------
+    ColumnError
+        If a column has types in two files that no type holds.
+    """
+    import pyarrow as pa
+
+    partitions = set(dataset.partitioning.schema.names)
+    schema = pa.schema([f for f in dataset.schema if f.name in partitions])
+    for fragment in fragments:
+        own = fragment.physical_schema.remove_metadata()
+        own = pa.schema([_decoded(f) for f in own if f.name not in partitions])
+        try:
+            schema = pa.unify_schemas(
+                [own, schema.remove_metadata()], promote_options="permissive"
+            )
+        except pa.ArrowException as error:
+            raise ColumnError(
+                f"{fragment.path}: a column has another type than in the files before: "
+                f"{error}. Write all files with one type a column."
+            ) from error
+        _refuse_rounding(own, schema, fragments, fragment)
+    return schema
+
+
+def _decoded(field: Any) -> Any:
+    """Return a dictionary's field as one of its values: dictionaries differ by file."""
+    import pyarrow.types as pt
+
+    is_dictionary = pt.is_dictionary(field.type)
+    return field.with_type(field.type.value_type) if is_dictionary else field
+
+
+def _refuse_rounding(own: Any, agreed: Any, fragments: list[Any], here: Any) -> None:
+    """Raise a `ColumnError` if 64-bit whole numbers would be read as floats."""
+    import pyarrow.types as pt
+
+    for field in agreed:
+        if not pt.is_floating(field.type):
+            continue
+        for fragment in fragments[: fragments.index(here) + 1]:
+            names = fragment.physical_schema.names
+            if field.name not in names:
+                continue
+            kind = fragment.physical_schema.field(field.name).type
+            if pt.is_integer(kind) and kind.bit_width == 64:
+                raise ColumnError(
+                    f"{here.path}: column {field.name!r} is of {field.type} in one file "
+                    f"and of {kind} in {fragment.path}, which floats would round. Write "
+                    "all files with one type, integers with nulls where cells are "
+                    "missing."
+                )
 
 
 def take_column(frame: pd.DataFrame, name: str, what: str) -> pd.Series:
@@ -286,6 +378,8 @@ class StreamReader:
     spool : Spool
     weight : float
         Of all rows.
+    place : str
+        Where the batch at hand is from.
     """
 
     def __init__(
@@ -303,6 +397,7 @@ class StreamReader:
         self._generator = np.random.default_rng(seed)
         self._log = TargetLog(MOST_INTEGER_CLASSES, numbers)
         self.weight = 0.0
+        self.place = "the source"
 
     def __enter__(self) -> "StreamReader":
         return self
@@ -311,6 +406,19 @@ class StreamReader:
         if hasattr(self, "spool"):
             self.spool.close()
 
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Say in errors from which batch they are."""
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            if self.place in str(error):
+                raise
+            kind = type(error)
+            if kind.__module__.split(".")[0] not in ("builtins", "sk_entity"):
+                kind = ValueError
+            raise kind(f"In {self.place}: {error}") from error
+
     def open(self, n_categorical: int, n_numeric: int) -> None:
         """Make the spool."""
         self.spool = Spool(n_categorical, n_numeric)
@@ -318,7 +426,7 @@ class StreamReader:
     def batches(self, source: Any) -> Iterator[tuple[pd.DataFrame, Any]]:
         """Return the inputs and weights of each batch."""
         target, sample_weight, groups = self._names
-        for frame in frames_of(source):
+        for frame, self.place in frames_of(source):
             self._target = self._log.encode(take_column(frame, target, "target"))
             self._fold = self._folds(frame, groups)
             weight = None

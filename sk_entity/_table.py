@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sk_entity._categories import UNKNOWN, Subwords, Vocabulary
+from sk_entity._columns import read_series
 from sk_entity.exceptions import CategoryError
 
 #: Categories that a misspelled one is compared with, at most.
@@ -66,7 +67,7 @@ class EmbeddingTable:
         return len(self.vocabulary.categories)
 
     def __contains__(self, value: Hashable) -> bool:
-        codes, missing = self.vocabulary.encode(pd.Series([value], name=self.name))
+        codes, missing = self.vocabulary.encode(read_series([value], self.name))
         return bool(codes[0] != UNKNOWN or missing[0])
 
     def __getitem__(self, value: Hashable) -> NDArray[np.float32]:
@@ -97,7 +98,7 @@ class EmbeddingTable:
         -------
         codes : ndarray of shape (n_values,), int32
         """
-        return self.vocabulary.encode(_series(values))[0]
+        return self.vocabulary.encode(read_series(values, self.name))[0]
 
     def look_up(self, values: Any) -> NDArray[np.float32]:
         """Return the vector of each value.
@@ -113,7 +114,7 @@ class EmbeddingTable:
         """
         if self.subwords is None:
             return self.vectors[self.encode(values)]
-        cells = self.subwords.cells(_series(values))
+        cells = self.subwords.cells(read_series(values, self.name))
         assert cells.bags is not None
         composed: NDArray[np.float32] = cells.bags.compose(self.vectors[None])[0]
         return composed[cells.number]
@@ -308,10 +309,6 @@ class EmbeddingTable:
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is found again."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
-
-
-def _series(values: Any) -> pd.Series:
-    return values if isinstance(values, pd.Series) else pd.Series(list(values))
 
 
 def coordinate_names(name: str, dim: int) -> list[str]:

@@ -3,8 +3,9 @@
 The only module that imports scikit-learn's private helpers.
 """
 
-from collections.abc import Sequence
+import warnings
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,17 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sk_entity.exceptions import ColumnError, FoldError
+from sk_entity._columns import (
+    Schema,
+    exact_floats,
+    for_booster,
+    read_frame,
+    read_labels,
+    read_series,
+)
+from sk_entity._columns.containers import read_rows
+from sk_entity._columns.labels import label_like_numbers
+from sk_entity.exceptions import ColumnError, FoldError, TargetTypeWarning
 
 __all__ = [
     "Interval",
@@ -42,10 +53,11 @@ __all__ = [
     "Target",
     "check_folds",
     "check_frame",
+    "check_groups",
     "check_offset",
+    "check_output",
     "check_target",
     "check_weights",
-    "exact_floats",
     "fresh_seed",
     "input_names",
     "request_splitter",
@@ -80,7 +92,7 @@ def check_frame(estimator: Any, X: Any, *, reset: bool) -> pd.DataFrame:
     ----------
     estimator : EntityEmbeddingEncoder
         Gets ``n_features_in_`` and ``feature_names_in_`` if ``reset``.
-    X : frame or array-like of shape (n_rows, n_columns)
+    X : frame, list of rows or array of shape (n_rows, n_columns)
     reset : bool
         True in fit; False checks names and number of columns against those of fit.
 
@@ -88,28 +100,27 @@ def check_frame(estimator: Any, X: Any, *, reset: bool) -> pd.DataFrame:
     -------
     frame : DataFrame of shape (n_rows, n_columns)
     """
-    if not isinstance(X, pd.DataFrame) and hasattr(X, "to_pandas"):
-        X = X.to_pandas()  # polars, pyarrow
-    if isinstance(X, pd.DataFrame):
-        _check_duplicates(X.columns)
-        validate_data(estimator, X, skip_check_array=True, reset=reset)
-        _check_shape(X, reset=reset)
-        return X
+    given = read_frame(X)
+    if given is not None:
+        _check_duplicates(given.columns)
+        validate_data(estimator, given, skip_check_array=True, reset=reset)
+        _check_shape(given, reset=reset)
+        return given
+    rows = read_rows(X)
     array = check_array(
-        X,
+        X if rows is None else rows.to_numpy(),
         dtype=None,
         ensure_all_finite=False,
         ensure_min_samples=1 if reset else 0,
         estimator=estimator,
         input_name="X",
     )
-    validate_data(estimator, X, skip_check_array=True, reset=reset)
-    names = [f"x{i}" for i in range(array.shape[1])]
-    frame = pd.DataFrame(array, columns=names, copy=False)
-    if array.dtype.kind == "O":
-        # An object array of a table: each column gets the dtype its cells have.
-        frame = frame.infer_objects()
-    return frame
+    validate_data(
+        estimator, array if rows is None else rows.to_numpy(), skip_check_array=True,
+        reset=reset,
+    )
+    frame = pd.DataFrame(array, copy=False) if rows is None else rows
+    return frame.set_axis([f"x{i}" for i in range(array.shape[1])], axis=1)
 
 
 def _check_duplicates(columns: pd.Index) -> None:
@@ -173,7 +184,7 @@ def check_target(
             "EntityEmbeddingEncoder requires y to be passed, but the target y is None: "
             "the vectors are learned from it."
         )
-    y = column_or_1d(y, warn=True)
+    y = column_or_1d(read_labels(y), warn=True)
     if len(y) != n_rows:
         raise ValueError(
             "Found input variables with inconsistent numbers of samples: "
@@ -192,7 +203,7 @@ def check_target(
     if kind == "continuous":
         return Target(kind, _as_numbers(y), None)
     if classes is not None:
-        return _in_classes(y, column_or_1d(classes))
+        return _in_classes(y, column_or_1d(read_labels(classes, "classes")))
     kind = type_of_target(y, input_name="y")
     if kind not in TARGET_TYPES:
         raise ValueError(
@@ -213,7 +224,28 @@ def check_target(
     if kind == "continuous":
         return Target(kind, np.asarray(y, dtype=np.float64), None)
     classes, codes = np.unique(y, return_inverse=True)
+    warn_if_numbers(classes)
     return Target(kind, codes.astype(np.int64), classes)
+
+
+def warn_if_numbers(classes: NDArray[Any]) -> None:
+    """Warn if class labels look like numbers or dates."""
+    what = label_like_numbers(classes)
+    if what is None:
+        return
+    mend = {
+        "integers": "y.astype(float), or the loss that says so, loss='squared_error'",
+        "numbers": "y.astype(float)",
+        "dates": "days since a date, as floats",
+    }[what]
+    warnings.warn(
+        f"The target's {len(classes)} class labels look like {what}, for example "
+        f"{classes[:3].tolist()!r}, and each is learned as a class of its own. If they "
+        f"are a quantity, pass {mend}. If they are classes, make them other strings, "
+        'such as "class " + label, or ignore this warning.',
+        TargetTypeWarning,
+        stacklevel=2,
+    )
 
 
 def _as_numbers(y: NDArray[Any]) -> NDArray[np.float64]:
@@ -241,24 +273,49 @@ def _in_classes(y: NDArray[Any], classes: NDArray[Any]) -> Target:
     return Target(kind, np.searchsorted(classes, y).astype(np.int64), classes)
 
 
-def check_weights(sample_weight: Any, frame: pd.DataFrame) -> NDArray[np.float64]:
-    """Return one non-negative weight a row; not all may be zero."""
+def check_weights(
+    sample_weight: Any, frame: pd.DataFrame, *, some: bool = True
+) -> NDArray[np.float64]:
+    """Return one non-negative weight a row; with ``some``, not all may be zero."""
     if sample_weight is None:
         return np.ones(len(frame))
+    if hasattr(sample_weight, "dtype") or hasattr(sample_weight, "type"):
+        column = read_series(sample_weight, "sample_weight")
+        sample_weight = exact_floats("sample_weight", column)
     weights: NDArray[np.float64] = _check_sample_weight(
-        sample_weight, frame.index.to_numpy(), dtype=np.float64, copy=True
+        sample_weight,
+        frame.index.to_numpy(),
+        dtype=np.float64,
+        copy=True,
+        **_ALL_ZERO,
     )
     if (weights < 0).any():
         raise ValueError(
             f"Negative values in sample_weight: {weights[weights < 0][:5]!r}. Weights "
             "count rows: they must be zero or positive."
         )
-    if not weights.any():
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"sample_weight adds up to more than a float holds ({weights.max()!r} is "
+            "the largest). Weights count rows: divide them by their mean."
+        )
+    if some and not weights.any():
         raise ValueError(
             "Sample weights are all zero: the sum of sample_weight must be positive, "
             "for there is no row left to learn from."
         )
     return weights
+
+
+#: scikit-learn refuses weights that are all zero from 1.9 on, unless it is told; batches
+#: of a stream may be.
+_ALL_ZERO = (
+    {"allow_all_zero_weights": True}
+    if "allow_all_zero_weights" in signature(_check_sample_weight).parameters
+    else {}
+)
 
 
 def check_offset(offset: Any, frame: pd.DataFrame) -> NDArray[np.float64] | None:
@@ -405,83 +462,108 @@ class OutputContainer:
     ----------
     estimator : EntityEmbeddingEncoder
         Its ``set_output`` decides; ``get_feature_names_out`` names the columns.
+    X : any container
+        The input as it was given.
     frame : DataFrame of shape (n_rows, n_columns)
         The input.
-    kept : sequence of int
-        Positions of the numeric columns that are part of the output.
+    schema : Schema
+        Numeric and other columns are part of the output, unless the estimator drops
+        them.
 
     Attributes
     ----------
     learned : ndarray of shape (n_rows, n_learned), float64 or float32
-        To be filled: all columns before the numeric ones. Arrays are float64, as
+        To be filled: all columns before those that pass through. Arrays are float64, as
         scikit-learn's encoders give; frames hold float32.
 
     Raises
     ------
     ColumnError
-        If a numeric column holds infinity, or integers that float64 would round.
+        If an array would have to hold what is no number, or integers that float64
+        would round.
     """
 
     def __init__(
-        self, estimator: Any, frame: pd.DataFrame, kept: Sequence[int]
+        self, estimator: Any, X: Any, frame: pd.DataFrame, schema: Schema
     ) -> None:
-        names = estimator.get_feature_names_out()
+        self._names, self._index = estimator.get_feature_names_out(), frame.index
+        self._kind = output_kind(estimator)
         inputs = input_names(estimator)
-        self._names, self._index = names, frame.index
-        self._numeric = [frame.iloc[:, i] for i in kept]
-        for i, column in zip(kept, self._numeric, strict=True):
-            refuse_infinity(inputs[i], column)
-        n_learned = len(names) - len(kept)
-        config = _get_output_config("transform", estimator)["dense"]
-        self._as_frame = config == "pandas"
-        if self._as_frame:
-            # pandas keeps columns together.
-            self.learned: NDArray[Any] = np.empty(
-                (len(frame), n_learned), dtype=np.float32, order="F"
-            )
+        passes = estimator.remainder == "passthrough"
+        kept = (*schema.numeric, *schema.others) if passes else ()
+        n_learned = len(self._names) - len(kept)
+        if self._kind == "default":
+            check_output(estimator, schema)
+            self._array = np.empty((len(frame), len(self._names)), dtype=np.float64)
+            self.learned = self._array[:, :n_learned]
+            for j, i in enumerate(kept):
+                self._array[:, n_learned + j] = exact_floats(
+                    inputs[i], frame.iloc[:, i]
+                )
             return
-        self._array = np.empty((len(frame), len(names)), dtype=np.float64)
-        self.learned = self._array[:, :n_learned]
-        for j, (i, column) in enumerate(zip(kept, self._numeric, strict=True)):
-            self._array[:, n_learned + j] = exact_floats(inputs[i], column)
+        # pandas keeps columns together.
+        self.learned: NDArray[Any] = np.empty(
+            (len(frame), n_learned), dtype=np.float32, order="F"
+        )
+        self._passed = [frame.iloc[:, i] for i in kept]
+        for j, i in enumerate(schema.numeric if passes else ()):
+            self._passed[j] = _as_number(inputs[i], self._passed[j])
+        self._given = [X[:, i] for i in kept] if is_polars(X) else None
 
-    def finish(self) -> NDArray[np.float64] | pd.DataFrame:
-        """Return the filled output; a frame keeps the numeric columns' own dtypes."""
-        if not self._as_frame:
+    def finish(self) -> Any:
+        """Return the filled output; a frame keeps the passed columns' own dtypes."""
+        if self._kind == "default":
             return self._array
+        if self._kind == "polars":
+            return self._polars()
         learned = pd.DataFrame(self.learned, index=self._index, copy=False)
-        frame = pd.concat([learned, *self._numeric], axis=1)
+        frame = pd.concat([learned, *self._passed], axis=1)
         frame.columns = pd.Index(self._names, dtype=object)
         return frame
 
+    def _polars(self) -> Any:
+        import polars as pl
 
-def refuse_infinity(name: str, column: pd.Series) -> None:
-    """Raise a `ColumnError` if a numeric column holds an infinite value."""
-    if pdt.is_float_dtype(column.dtype):
-        infinite = np.isinf(column.to_numpy(dtype=np.float64, na_value=np.nan))
-        if infinite.any():
-            raise ColumnError(
-                f"Input X contains infinity: column {name!r} holds "
-                f"{int(infinite.sum())} infinite values. Clip them, or replace them "
-                "by NaN (missing)."
-            )
-
-
-def exact_floats(name: str, column: pd.Series) -> NDArray[np.float64]:
-    """Return a numeric column as float64, NaN where missing.
-
-    Raises
-    ------
-    ColumnError
-        If it holds infinity, or integers that float64 would round.
-    """
-    refuse_infinity(name, column)
-    floats: NDArray[np.float64] = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    # Above 2**53 neighbouring integers share one float64.
-    if pdt.is_integer_dtype(column.dtype) and (np.abs(floats) > 2.0**53).any():
-        raise ColumnError(
-            f"Column {name!r} holds integers beyond 2**53, which float64 would round. "
-            "If they are identifiers, make them a category (astype(str)); if numbers, "
-            "convert them to float yourself; or drop the column."
+        passed = self._given
+        if passed is None:
+            passed = [pl.from_pandas(c.reset_index(drop=True)) for c in self._passed]
+        columns = [pl.Series(values) for values in self.learned.T]
+        columns += [c.cast(pl.Float64) if c.dtype.is_decimal() else c for c in passed]
+        names = map(str, self._names)
+        return pl.DataFrame(
+            {name: column for name, column in zip(names, columns, strict=True)}
         )
-    return floats
+
+
+def _as_number(name: str, column: pd.Series) -> pd.Series:
+    """Return a numeric column as boosters take it; raise if it is none."""
+    exact = pdt.is_numeric_dtype(column.dtype) and isinstance(column.dtype, np.dtype)
+    if not exact:
+        exact_floats(name, column)
+    return for_booster(name, column)
+
+
+def output_kind(estimator: Any) -> str:
+    """Return "default", "pandas" or "polars", as ``set_output`` says."""
+    return str(_get_output_config("transform", estimator)["dense"])
+
+
+def check_output(estimator: Any, schema: Schema) -> None:
+    """Raise a `ColumnError` if an array would have to hold what is no number."""
+    wrong = [str(schema.labels[i]) for i in schema.others]
+    if not wrong or output_kind(estimator) != "default":
+        return
+    if estimator.remainder == "drop":
+        return
+    types = ", ".join(sorted({str(schema.types[i].kind) for i in schema.others}))
+    raise ColumnError(
+        f"Columns {wrong[:10]!r} are not numeric ({types}) and not among "
+        "categorical_features; an array of numbers cannot hold them. Add them there, "
+        'let them pass through a frame with set_output(transform="pandas"), or leave '
+        'them out with remainder="drop".'
+    )
+
+
+def is_polars(X: Any) -> bool:
+    """Whether X is a polars frame."""
+    return type(X).__module__.split(".")[0] == "polars"

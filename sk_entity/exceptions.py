@@ -27,3 +27,19 @@ class NoCategoricalColumnsWarning(UserWarning):
 
 class PretrainedWarning(UserWarning):
     """Some categories have no pretrained vector."""
+
+
+class ColumnTypeWarning(UserWarning):
+    """Cells are unknown because they are of another type than those of fit."""
+
+
+class UnknownCategoriesWarning(UserWarning):
+    """Cells hold values that training did not show."""
+
+
+class TargetTypeWarning(UserWarning):
+    """Class labels look like numbers or dates."""
+
+
+class RoundedIdentifiersWarning(UserWarning):
+    """Floats that may be whole numbers which float64 has rounded."""

@@ -7,8 +7,7 @@ from sk_entity._categories.coders import (
     multivalued_columns,
     plan_tables,
 )
-from sk_entity._categories.columns import ColumnSelection, select_columns
-from sk_entity._categories.frames import FrameCoder
+from sk_entity._categories.frames import FrameCoder, Report
 from sk_entity._categories.hashing import Hashing
 from sk_entity._categories.layout import Layout, by_column
 from sk_entity._categories.subwords import Subwords
@@ -19,10 +18,10 @@ __all__ = [
     "Bags",
     "Cells",
     "Codes",
-    "ColumnSelection",
     "FrameCoder",
     "Hashing",
     "Layout",
+    "Report",
     "Subwords",
     "TableCoder",
     "TablePlan",
@@ -30,5 +29,4 @@ __all__ = [
     "by_column",
     "multivalued_columns",
     "plan_tables",
-    "select_columns",
 ]

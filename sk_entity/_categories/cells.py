@@ -1,6 +1,7 @@
 """Cells -> table rows: one row a cell, or a weighted bag of them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -165,6 +166,8 @@ class Cells:
         Something that the cell holds was not seen in training.
     bags : Bags or None
         The distinct cells, where a cell is more than one table row.
+    note : TypeNote or None
+        What is to be said of their type.
     """
 
     number: NDArray[np.int32]
@@ -172,6 +175,32 @@ class Cells:
     unknown: NDArray[np.bool_]
     strange: NDArray[np.bool_]
     bags: Bags | None = None
+    note: "TypeNote | None" = None
+
+
+@dataclass(frozen=True)
+class TypeNote:
+    """Cells that are unknown because they are of another type than those of fit.
+
+    Attributes
+    ----------
+    name : str
+        The column.
+    known, found : str
+        The types.
+    example : object
+    """
+
+    name: str
+    known: str
+    found: str
+    example: Any
+
+    def __str__(self) -> str:
+        return (
+            f"column {self.name!r} was of type {self.known} in fit and is of type "
+            f"{self.found} now, for example {self.example!r}"
+        )
 
 
 @dataclass(frozen=True, eq=False)

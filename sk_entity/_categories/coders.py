@@ -14,6 +14,7 @@ from sk_entity._categories.hashing import HashedVocabulary, Hashing
 from sk_entity._categories.multivalued import MultiValued, element_rows
 from sk_entity._categories.subwords import Subwords
 from sk_entity._categories.vocabulary import Vocabulary
+from sk_entity._columns import factorize
 from sk_entity.exceptions import ColumnError
 
 
@@ -269,14 +270,17 @@ def _union(
         ]
     if len(parts) == 1:
         return parts[0]
-    values = [_plain(part) for part, _ in parts]
-    union = pd.concat(values, ignore_index=True)
-    union.name = columns[0].name
-    return union, np.concatenate([weight for _, weight in parts])
+    pairs = [_weighed(*part) for part in parts]
+    union = pd.concat([values for values, _ in pairs], ignore_index=True)
+    return union.rename(columns[0].name), np.concatenate([w for _, w in pairs])
 
 
-def _plain(values: pd.Series) -> pd.Series:
-    """Return category dtypes as their values, so that columns can be joined."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return values.astype(values.cat.categories.dtype)
-    return values
+def _weighed(
+    values: pd.Series, weights: NDArray[np.float64]
+) -> tuple[pd.Series, NDArray[np.float64]]:
+    """Return the distinct values of a column, whatever its dtype, and their weights."""
+    row, keys = factorize(values)
+    total = np.bincount(row.astype(np.intp) + 1, weights, len(keys) + 1)
+    cells = np.empty(len(keys) + 1, dtype=object)
+    cells[1:] = keys.values.tolist()
+    return pd.Series(cells), total

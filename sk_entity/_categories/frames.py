@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sk_entity._categories.cells import Bags, Cells, Codes
+from sk_entity._categories.cells import Bags, Cells, Codes, TypeNote
 from sk_entity._categories.coders import TableCoder, TablePlan
-from sk_entity._categories.columns import ColumnSelection, check_dtypes
 from sk_entity._categories.vocabulary import Vocabulary
+from sk_entity._columns import Schema
 
 #: The number of cells whose output is to be NaN.
 NAN = -1
@@ -23,13 +23,14 @@ class FrameCoder:
 
     Attributes
     ----------
-    selection : ColumnSelection
+    schema : Schema
     coders : tuple of TableCoder
         One an embedding table.
-    handle_unknown, handle_missing : {"value", "return_nan", "error"}
+    handle_unknown, handle_missing : str
+        As the encoder's parameters.
     """
 
-    selection: ColumnSelection
+    schema: Schema
     coders: tuple[TableCoder, ...]
     handle_unknown: str
     handle_missing: str
@@ -39,7 +40,7 @@ class FrameCoder:
         cls,
         frame: pd.DataFrame,
         weights: NDArray[np.float64],
-        selection: ColumnSelection,
+        schema: Schema,
         plans: Sequence[TablePlan],
         *,
         handle_unknown: str,
@@ -48,17 +49,17 @@ class FrameCoder:
     ) -> "FrameCoder":
         """Learn the vocabularies; ``params`` as `TableCoder.build`."""
         coders = [
-            TableCoder.build(plan, _columns(frame, selection, plan), weights, **params)
+            TableCoder.build(plan, _columns(frame, schema, plan), weights, **params)
             for plan in plans
         ]
-        return cls(selection, tuple(coders), handle_unknown, handle_missing)
+        return cls(schema, tuple(coders), handle_unknown, handle_missing)
 
     def extend(
         self, frame: pd.DataFrame, weights: NDArray[np.float64], **limits: Any
     ) -> "FrameCoder":
         """Return the coder with the values of further rows."""
         coders = [
-            coder.extend(_columns(frame, self.selection, coder.plan), weights, **limits)
+            coder.extend(_columns(frame, self.schema, coder.plan), weights, **limits)
             for coder in self.coders
         ]
         return replace(self, coders=tuple(coders))
@@ -83,24 +84,25 @@ class FrameCoder:
             of |= dict.fromkeys(coder.plan.columns, t)
         return [of[j] for j in range(len(of))]
 
-    def encode(self, frame: pd.DataFrame) -> Codes:
-        """Return what all categorical cells of a frame read.
+    def encode(self, frame: pd.DataFrame) -> tuple[Codes, "Report"]:
+        """Return what all categorical cells of a frame read, and what is odd of them.
 
         Raises
         ------
         CategoryError
             If a cell is unknown or missing where that is an error.
         """
-        check_dtypes(frame, self.selection)
-        numbers = np.empty((len(frame), len(self.selection.categorical)), np.int32)
+        numbers = np.empty((len(frame), len(self.schema.categorical)), np.int32)
         bags: list[Bags | None] = [None] * numbers.shape[1]
+        report = Report()
         for coder in self.coders:
             for k, j in enumerate(coder.plan.columns):
-                values = frame.iloc[:, self.selection.categorical[j]]
+                values = frame.iloc[:, self.schema.categorical[j]]
                 cells = coder.cells(k, values)
+                report.add(values, cells)
                 numbers[:, j] = self._handled(values, cells)
                 bags[j] = cells.bags
-        return Codes(numbers, tuple(bags))
+        return Codes(numbers, tuple(bags)), report
 
     def _handled(self, values: pd.Series, cells: Cells) -> NDArray[np.int32]:
         """Return the cells' numbers: NaN's where it is asked for."""
@@ -117,7 +119,41 @@ class FrameCoder:
         return number
 
 
+class Report:
+    """What is odd about the cells of a frame, for a warning a call.
+
+    Attributes
+    ----------
+    notes : list of TypeNote
+    unknown : dict of str to str
+        Of each column with unknown cells, how many, and examples.
+    only_unknown : list of str
+        Columns of two cells or more all of which are unknown.
+    """
+
+    def __init__(self) -> None:
+        self.notes: list[TypeNote] = []
+        self.unknown: dict[str, str] = {}
+        self.only_unknown: list[str] = []
+
+    def add(self, values: pd.Series, cells: Cells) -> None:
+        """Note what is odd about a column."""
+        name = str(values.name)
+        if cells.note is not None:
+            self.notes.append(cells.note)
+        if not cells.strange.any():
+            return
+        some = values.iloc[np.flatnonzero(cells.strange)[:100]]
+        shown = dict.fromkeys(map(repr, some))
+        examples = ", ".join(list(shown)[:3])
+        n = int(cells.strange.sum())
+        self.unknown[name] = f"{name!r} ({n} of {len(values)}: {examples})"
+        n_here = len(values) - int(cells.missing.sum())
+        if n_here > 1 and int(cells.unknown.sum()) == n_here:
+            self.only_unknown.append(name)
+
+
 def _columns(
-    frame: pd.DataFrame, selection: ColumnSelection, plan: TablePlan
+    frame: pd.DataFrame, schema: Schema, plan: TablePlan
 ) -> list[pd.Series]:
-    return [frame.iloc[:, selection.categorical[j]] for j in plan.columns]
+    return [frame.iloc[:, schema.categorical[j]] for j in plan.columns]

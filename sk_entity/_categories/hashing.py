@@ -1,13 +1,17 @@
 """Values -> buckets: a vocabulary of bounded size for columns without an end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sk_entity._categories.vocabulary import Vocabulary, factorize
+from sk_entity._categories.cells import Cells
+from sk_entity._categories.vocabulary import Vocabulary
+from sk_entity._columns import Keys, Kind, factorize
+from sk_entity._columns.keys import narrowed
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +25,8 @@ class Hashing:
     ----------
     n_buckets : int
     seed : int
+    narrow : bool, default=False
+        Whether floats came as float32 or narrower.
 
     Examples
     --------
@@ -32,6 +38,7 @@ class Hashing:
 
     n_buckets: int
     seed: int
+    narrow: bool = False
 
     def buckets(self, values: pd.Series) -> pd.Series:
         """Return the bucket of each value; missing values stay missing.
@@ -39,8 +46,11 @@ class Hashing:
         Numbers hash by value, whatever their type: 1, 1.0 and Int64's 1 share a
         bucket.
         """
-        row, uniques = factorize(values)
-        texts = np.asarray([_text(value) for value in uniques], dtype=object)
+        row, keys = factorize(values)
+        floats = keys.kind is Kind.FLOAT and keys.values.dtype == np.float64
+        if self.narrow and floats:
+            keys = Keys(narrowed(keys.values), keys.kind)
+        texts = np.asarray([_text(value) for value in keys.values], dtype=object)
         key = f"{self.seed % 10**16:016d}"
         hashed = pd.util.hash_array(texts, hash_key=key, categorize=False)
         bucket = np.append((hashed % np.uint64(self.n_buckets)).astype(np.int64), 0)
@@ -65,6 +75,8 @@ class HashedVocabulary(Vocabulary):
         **limits: Any,
     ) -> "HashedVocabulary":
         """Learn which buckets are in use; ``limits`` as `Vocabulary.build`."""
+        narrow = factorize(values[:1])[1].exact is not None
+        hashing = replace(hashing, narrow=narrow)
         plain = Vocabulary.build(hashing.buckets(values), weights, **limits)
         return cls(**vars(plain), hashing=hashing)
 
@@ -78,11 +90,21 @@ class HashedVocabulary(Vocabulary):
         """Give each value the code of its bucket; see `Vocabulary.encode`."""
         return super().encode(self.hashing.buckets(values))
 
+    def cells(self, values: pd.Series) -> Cells:
+        """Encode a column; see `Vocabulary.cells`."""
+        return super().cells(self.hashing.buckets(values))
+
 
 def _text(value: Any) -> str:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(
-        value, (int, float, np.number)
-    ):
+    """Return the text that is hashed: of equal numbers the same."""
+    number = isinstance(value, (int, float, Decimal, np.number))
+    if isinstance(value, (bool, np.bool_)) or not number:
         return str(value)
+    if not np.isfinite(float(value)):
+        return str(float(value))
     whole = int(value)
-    return str(whole if whole == value else float(value))
+    if whole == value:
+        return str(whole)
+    near = float(value)
+    exact = not isinstance(value, Decimal) or Decimal(repr(near)) == value
+    return str(near) if exact else str(value.normalize())

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api import types as pdt
 
 from sk_entity._categories.cells import Bags, Cells
-from sk_entity._categories.vocabulary import UNKNOWN, Vocabulary, factorize
+from sk_entity._categories.vocabulary import UNKNOWN, Vocabulary
+from sk_entity._columns import factorize
 from sk_entity.exceptions import CellTypeError
 
 #: What a cell without a separator may be. Dicts and strings are not lists of values.
@@ -69,7 +69,8 @@ class MultiValued:
         missing one.
         """
         elements = split_cells(values, self.separator)
-        codes, missing = self.vocabulary.encode(elements.value)
+        found = self.vocabulary.cells(elements.value)
+        codes, missing = found.number, found.missing
         strange = (codes == UNKNOWN) & ~missing
         n_cells = elements.n_cells
         # Numbers of cells here, and one for missing cells at the end.
@@ -87,8 +88,9 @@ class MultiValued:
         bags = Bags.build(owner + 1, row.astype(np.int32), weight, n_cells + 2)
         number, bags = bags.distinct()
         cell = np.where(elements.cell < 0, n_cells, elements.cell)
+        unknown = (holds & ~known)[cell]
         return Cells(
-            number[cell + 1], ~holds[cell], (holds & ~known)[cell], odd[cell], bags
+            number[cell + 1], ~holds[cell], unknown, odd[cell], bags, found.note
         )
 
 
@@ -136,7 +138,8 @@ def element_rows(
 
 
 def _split_strings(values: pd.Series, separator: str) -> Elements:
-    cell, uniques = factorize(values)
+    cell, keys = factorize(values)
+    uniques = keys.values
     wrong = [value for value in uniques if not isinstance(value, str)]
     if wrong:
         raise CellTypeError(
@@ -158,11 +161,13 @@ def _split_strings(values: pd.Series, separator: str) -> Elements:
 def _lists(values: pd.Series) -> tuple[NDArray[np.int64], list[Any]]:
     """Return which list each row has, -1 where it is missing, and the lists."""
     if isinstance(values.dtype, pd.CategoricalDtype):
-        return values.cat.codes.to_numpy().astype(np.int64), list(values.cat.categories)
-    cells = values.to_numpy(dtype=object)
-    missing = np.asarray(pd.isna(cells))
-    cell = np.where(missing, -1, np.cumsum(~missing) - 1)
-    lists = list(cells[~missing])
+        cell = values.cat.codes.to_numpy().astype(np.int64)
+        lists = list(values.cat.categories)
+    else:
+        cells = _python_cells(values)
+        missing = np.asarray(pd.isna(cells))
+        cell = np.where(missing, -1, np.cumsum(~missing) - 1)
+        lists = list(cells[~missing])
     wrong = {
         kind for kind in set(map(type, lists)) if not issubclass(kind, _CONTAINERS)
     }
@@ -177,6 +182,17 @@ def _lists(values: pd.Series) -> tuple[NDArray[np.int64], list[Any]]:
             f"{{{values.name!r}: ','}}."
         )
     return cell, lists
+
+
+def _python_cells(values: pd.Series) -> NDArray[Any]:
+    """Return cells as Python objects: Arrow lists would give floats for a null."""
+    if not isinstance(values.dtype, pd.ArrowDtype):
+        return values.to_numpy(dtype=object)
+    import pyarrow as pa
+
+    cells = np.empty(len(values), dtype=object)
+    cells[:] = pa.array(values.array).to_pylist()
+    return cells
 
 
 def _pairs(name: Any, flat: list[Any]) -> tuple[list[Any], NDArray[np.float64]]:
@@ -204,10 +220,7 @@ def _series(flat: list[Any], name: Any) -> pd.Series:
             f"Column {name!r} mixes values and (value, weight) pairs: give every "
             "element a weight or none."
         )
-    value = pd.Series(flat, dtype=object, name=name)
-    if len(value) and pdt.is_number(flat[0]):
-        return value.infer_objects()
-    return value
+    return pd.Series(flat, dtype=object, name=name)
 
 
 def _without_missing(elements: Elements) -> Elements:

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sk_entity._categories.cells import Bags, Cells
-from sk_entity._categories.vocabulary import UNKNOWN, Vocabulary, factorize
+from sk_entity._categories.vocabulary import UNKNOWN, Vocabulary
+from sk_entity._columns import conform, factorize
 
 #: Lengths of the character n-grams of a word.
 LENGTHS = (3, 4, 5)
@@ -98,8 +99,10 @@ class Subwords:
 
     def cells(self, values: pd.Series) -> Cells:
         """Encode a column."""
-        row, uniques = factorize(values)
-        own, _ = self.vocabulary.encode(pd.Series(uniques, dtype=object))
+        row, keys = factorize(values)
+        own, lost = self.vocabulary.codes_of(keys, values.name)
+        note = None if lost is None else self.vocabulary.note(values, keys, lost)
+        uniques = conform(keys, self.vocabulary.known, values.name)[0].values
         missing_code = self.vocabulary.missing_code
         own = np.append(own, UNKNOWN if missing_code is None else missing_code)
         bags = self._bags(own.astype(np.int32), list(map(_pieces, uniques)))
@@ -107,7 +110,7 @@ class Subwords:
         place = np.where(missing, len(uniques), row)
         unknown = (own[place] == UNKNOWN) & ~missing
         number, bags = bags.distinct()
-        return Cells(number[place + 1], missing, unknown, unknown, bags)
+        return Cells(number[place + 1], missing, unknown, unknown, bags, note)
 
     def _bags(self, own: NDArray[np.int32], lists: Sequence[list[str]]) -> Bags:
         """Return bags of values and of missing, and these with their own row hidden."""

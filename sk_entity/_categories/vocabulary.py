@@ -1,16 +1,16 @@
 """One column's vocabulary: a code for every category value."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api import types as pdt
 
-from sk_entity._categories.cells import Cells
-from sk_entity.exceptions import CategoryError, CellTypeError
+from sk_entity._categories.cells import Cells, TypeNote
+from sk_entity._columns import Keys, Kind, Known, conform, factorize, places
+from sk_entity._columns.keys import joined, order_of
+from sk_entity.exceptions import CategoryError, ColumnError
 
 #: The code of every value that the training rows did not hold.
 UNKNOWN = 0
@@ -40,6 +40,10 @@ class Vocabulary:
         Weight of the training rows of each category.
     total : float
         Weight of all training rows, those of missing values included.
+    kind : Kind, default=Kind.NOTHING
+        The type of the categories.
+    narrow : bool, default=False
+        Whether they came as float32 or narrower.
     """
 
     categories: pd.Index
@@ -49,6 +53,13 @@ class Vocabulary:
     n_codes: int
     counts: NDArray[np.float64]
     total: float
+    kind: Kind = Kind.NOTHING
+    narrow: bool = False
+
+    @property
+    def known(self) -> Known:
+        """The categories and their type, as keys of a batch are read."""
+        return Known(self.categories, self.kind, self.narrow)
 
     @property
     def code_counts(self) -> NDArray[np.float64]:
@@ -85,12 +96,13 @@ class Vocabulary:
         -------
         vocabulary : Vocabulary
         """
-        categories, counts, any_missing = _count(values, weights)
-        nothing = np.zeros(len(categories), dtype=np.int64)
-        total = float(weights.sum())
-        # Codes follow.
-        seen = cls(
-            categories, nothing, None, int(any_missing) or None, 0, counts, total
+        keys, counts, any_missing = _count(values, weights)
+        order = order_of(keys.values)
+        nothing = np.zeros(len(keys), dtype=np.int64)
+        missing, total = int(any_missing) or None, float(weights.sum())
+        seen = cls(  # codes follow
+            keys.values[order], nothing, None, missing, 0, counts[order], total,
+            keys.kind, keys.exact is not None,
         )
         return seen.numbered(min_frequency=min_frequency, max_categories=max_categories)
 
@@ -138,16 +150,15 @@ class Vocabulary:
         min_frequency, max_categories : float or None
             As in `build`.
         """
-        found, found_counts, any_missing = _count(values, weights)
-        place = _indexer(self.categories, found) if len(found) else np.empty(0, int)
+        keys, found_counts, any_missing = _count(values, weights)
+        keys, narrow = self._conformed(keys, values.name)
+        found, kind = keys.values, self._kind_with(keys)
+        place = places(self.categories, found)
         new = place < 0
         counts = np.append(self.counts, found_counts[new])
-        counts[place[~new]] += found_counts[~new]
+        np.add.at(counts, place[~new], found_counts[~new])
         total = self.total + float(weights.sum())
-        old, fresh = self.categories, found[new]
-        if pdt.is_object_dtype(old.dtype) != pdt.is_object_dtype(fresh.dtype):
-            old, fresh = old.astype(object), fresh.astype(object)
-        categories = old.append(fresh) if len(old) else fresh
+        categories = joined(self.categories, found[new])
         codes = np.append(self.codes, np.full(int(new.sum()), -1, dtype=np.int64))
         kept = codes >= 0
         if self.infrequent_code is not None:
@@ -165,7 +176,7 @@ class Vocabulary:
         missing_code = self.missing_code
         if any_missing and missing_code is None:
             missing_code, n_codes = n_codes, n_codes + 1
-        order = _sorted_order(categories)
+        order = order_of(categories)
         return replace(
             self,
             categories=categories[order],
@@ -175,7 +186,37 @@ class Vocabulary:
             n_codes=n_codes,
             counts=counts[order],
             total=total,
+            kind=kind,
+            narrow=narrow,
         )
+
+    def _conformed(self, keys: Keys, name: Any) -> tuple[Keys, bool]:
+        """Return further keys as the type of the categories has them; and if narrow.
+
+        Raises
+        ------
+        ColumnError
+            If some are of a type that is not that of the categories.
+        """
+        if self.kind is Kind.NOTHING:
+            return keys, keys.exact is not None
+        found, lost = conform(keys, self.known, name)
+        if lost is not None:
+            raise ColumnError(
+                f"Column {name!r} was of type {self.kind} so far, and holds "
+                f"{keys.values[lost][0]!r} ({keys.kind}) now. Read the column in one "
+                "type everywhere, for example as text with astype(str)."
+            )
+        return found, self.narrow
+
+    def _kind_with(self, keys: Keys) -> Kind:
+        """Return the type of the categories and further keys together."""
+        if self.kind is Kind.NOTHING or not len(keys):
+            return self.kind if len(self.categories) else keys.kind
+        fractions = keys.values.dtype == object or keys.values.dtype.kind == "f"
+        if self.kind is Kind.INTEGER and fractions:
+            return Kind.FLOAT  # as a column of both is
+        return self.kind
 
     def encode(self, values: pd.Series) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Give each value its code.
@@ -192,26 +233,35 @@ class Vocabulary:
         missing : ndarray of shape (n_rows,), bool
             True where the cell is missing.
         """
-        row, uniques = factorize(values)
+        row, keys = factorize(values)
+        code_of, _ = self.codes_of(keys, values.name)
+        return self._take(code_of, row), row < 0
+
+    def codes_of(
+        self, keys: Keys, name: Any
+    ) -> tuple[NDArray[np.int32], NDArray[np.bool_] | None]:
+        """Return the code of each key, and which keys the type of fit cannot have."""
+        found, lost = conform(keys, self.known, name)
+        place = places(self.categories, found.values)
+        code = np.full(len(keys), UNKNOWN, dtype=np.int32)
+        code[place >= 0] = self.codes[place[place >= 0]]
+        return code, lost
+
+    def _take(
+        self, code_of: NDArray[np.int32], row: NDArray[Any]
+    ) -> NDArray[np.int32]:
         # One more slot at the end: row -1 (missing) reads it.
-        code_of = np.full(len(uniques) + 1, UNKNOWN, dtype=np.int32)
-        if len(uniques) and len(self.categories):
-            found = _indexer(self.categories, uniques)
-            code_of[:-1][found >= 0] = self.codes[found[found >= 0]]
-        code_of[-1] = UNKNOWN if self.missing_code is None else self.missing_code
-        return code_of.take(row, mode="wrap"), row < 0
+        missing = UNKNOWN if self.missing_code is None else self.missing_code
+        return np.append(code_of, np.int32(missing)).take(row, mode="wrap")
 
     def joined(self, values: pd.Series) -> Self:
         """Return the vocabulary with values that no row holds; none is infrequent."""
-        found, _, _ = _count(values, np.ones(len(values)))
-        if len(self.categories):
-            found = found[_indexer(self.categories, found) < 0]
+        keys, _, _ = _count(values, np.ones(len(values)))
+        keys, narrow = self._conformed(keys, values.name)
+        found = keys.values[places(self.categories, keys.values) < 0]
         n = len(found)
-        old = self.categories
-        if pdt.is_object_dtype(old.dtype) != pdt.is_object_dtype(found.dtype):
-            old, found = old.astype(object), found.astype(object)
-        categories = old.append(found) if len(old) else found
-        order = _sorted_order(categories)
+        categories = joined(self.categories, found)
+        order = order_of(categories)
         codes = np.append(self.codes, self.n_codes + np.arange(n))
         counts = np.append(self.counts, np.zeros(n))
         return replace(
@@ -220,13 +270,26 @@ class Vocabulary:
             codes=codes[order],
             counts=counts[order],
             n_codes=self.n_codes + n,
+            kind=self._kind_with(keys),
+            narrow=narrow,
         )
 
     def cells(self, values: pd.Series) -> Cells:
         """Encode a column whose cells are one value each."""
-        codes, missing = self.encode(values)
+        row, keys = factorize(values)
+        code_of, lost = self.codes_of(keys, values.name)
+        codes, missing = self._take(code_of, row), row < 0
         unknown = (codes == UNKNOWN) & ~missing
-        return Cells(codes, missing, unknown, unknown)
+        note = None if lost is None else self.note(values, keys, lost)
+        return Cells(codes, missing, unknown, unknown, note=note)
+
+    def note(
+        self, values: pd.Series, keys: Keys, lost: NDArray[np.bool_]
+    ) -> TypeNote:
+        """Return what is to be said of keys that the type of fit cannot have."""
+        return TypeNote(
+            str(values.name), str(self.kind), str(keys.kind), keys.values[lost][0]
+        )
 
     @staticmethod
     def refuse(values: pd.Series, mask: NDArray[np.bool_], what: str) -> None:
@@ -244,15 +307,18 @@ class Vocabulary:
 
 def _count(
     values: pd.Series, weights: NDArray[np.float64]
-) -> tuple[pd.Index, NDArray[np.float64], bool]:
-    """Return the sorted categories of rows of weight, their weights; any missing."""
+) -> tuple[Keys, NDArray[np.float64], bool]:
+    """Return the keys of rows of weight, their weights, and whether any is missing."""
     seen = weights > 0
-    row, uniques = factorize(values if seen.all() else values[seen])
-    counts = weighted_counts(row[row >= 0], weights[seen][row >= 0], len(uniques))
+    row, keys = factorize(values if seen.all() else values[seen])
+    counts = weighted_counts(row[row >= 0], weights[seen][row >= 0], len(keys))
     # An unused level of a category dtype is not a category that was seen.
-    order = _sorted_order(uniques)
-    order = order[counts[order] > 0]
-    return uniques[order], counts[order], bool((row < 0).any())
+    used = np.flatnonzero(counts > 0)
+    if len(used) < len(keys):
+        keys, counts = keys.take(used), counts[used]
+    if not len(keys):
+        keys = Keys(keys.values, Kind.NOTHING)
+    return keys, counts, bool((row < 0).any())
 
 
 def weighted_counts(
@@ -260,66 +326,6 @@ def weighted_counts(
 ) -> NDArray[np.float64]:
     """Sum of the weights of the rows of each code."""
     return np.bincount(codes, weights, n_codes).astype(np.float64, copy=False)
-
-
-def factorize(values: pd.Series) -> tuple[NDArray[Any], pd.Index]:
-    """Row -> position in the unique values (-1: missing); hashes each value once."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        levels = values.cat.categories
-        return values.cat.codes.to_numpy(), _plain_index(levels)
-    try:
-        row, uniques = pd.factorize(values, use_na_sentinel=True)
-    except TypeError as error:
-        _refuse_nested(values.name, values)
-        raise CellTypeError(
-            f"Column {values.name!r} holds cells that cannot be compared: {error}. "
-            "Each argument must be a string or a number, one a cell."
-        ) from error
-    index = _plain_index(pd.Index(uniques))
-    if pdt.is_object_dtype(index.dtype):
-        _refuse_nested(values.name, index)
-    return row, index
-
-
-def _refuse_nested(name: Hashable, values: Any) -> None:
-    for value in values:
-        if isinstance(value, (dict, list, set, tuple, frozenset, np.ndarray)):
-            raise CellTypeError(
-                f"Column {name!r} holds {value!r}, a {type(value).__name__}: each "
-                "argument must be a string or a number, one a cell. If cells hold "
-                f"several values, pass multivalued=[{name!r}]; otherwise join or drop "
-                "the column."
-            )
-
-
-def _plain_index(index: pd.Index) -> pd.Index:
-    """Numbers stay numbers, everything else becomes Python objects.
-
-    The same value then has the same key whatever string, nullable or Arrow dtype the
-    frame stores it in.
-    """
-    dtype = index.dtype
-    if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
-        return index
-    if pdt.is_numeric_dtype(dtype) and not pdt.is_bool_dtype(dtype):
-        kind = "float64" if pdt.is_float_dtype(dtype) else "int64"
-        return index.astype(kind)
-    return index.astype(object)
-
-
-def _indexer(categories: pd.Index, uniques: pd.Index) -> NDArray[np.intp]:
-    if pdt.is_object_dtype(categories.dtype) != pdt.is_object_dtype(uniques.dtype):
-        categories, uniques = categories.astype(object), uniques.astype(object)
-    return categories.get_indexer(uniques)
-
-
-def _sorted_order(index: pd.Index) -> NDArray[np.intp]:
-    """Sort by value; values of several types by type first."""
-    try:
-        return np.argsort(index.to_numpy(), kind="stable")
-    except TypeError:
-        keys = [(type(value).__name__, str(value)) for value in index]
-        return np.asarray(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
 
 def _infrequent(
@@ -335,6 +341,7 @@ def _infrequent(
         rare = counts < (min_frequency * total if is_share else min_frequency)
     limit = max_categories
     if limit is not None and limit < int((~rare).sum()) + int(rare.any()):
-        by_count = np.argsort(-counts, kind="stable")
-        rare[by_count[limit - 1 :]] = True
+        # Of equally frequent ones the first in order go, as there.
+        by_count = np.argsort(counts, kind="stable")
+        rare[by_count[: len(counts) - (limit - 1)]] = True
     return rare

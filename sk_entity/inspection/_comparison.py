@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, TargetEncoder
 from sklearn.utils.parallel import Parallel, delayed
 
-from sk_entity._categories import select_columns
+from sk_entity._columns import read_schema
 from sk_entity._encoder import EntityEmbeddingEncoder
 from sk_entity._validation import check_target
 
@@ -243,11 +243,11 @@ def compare_encoders(
         kind = check_target(y, len(X)).kind
     else:  # whole numbers, too: encoders must not take them for classes
         y = check_target(y, len(X), kind=kind).values
-    selection = select_columns(X, categorical_features, {})
-    columns = [X.columns[i] for i in selection.categorical]
+    schema = read_schema(X, categorical_features)
+    columns = [X.columns[i] for i in schema.categorical]
     if isinstance(encoders, str):
         encoders = default_encoders(kind, random_state)
-        if not selection.numeric:
+        if not schema.numeric:
             encoders.pop("none")  # nothing would be left
     if not encoders:
         raise ValueError("encoders names no encoder: pass at least one, or 'default'.")
