@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_entity._statistics import Evidence, TargetStatistic
+from sk_entity._statistics import Evidence, TargetStatistic, of_unit_size
 from sk_entity.exceptions import ColumnError
 
 #: Most crosses that are chosen.
@@ -113,7 +113,7 @@ def choose_crosses(
     residual, columns = [], []
     for c in range(sample.target.shape[1]):
         share = 1.0 if sample.shares is None else sample.shares[:, c]
-        root = np.sqrt(sample.weight * share)[:, None]
+        root = np.sqrt(of_unit_size(sample.weight) * share)[:, None]
         # A loss of the user's may have other outputs than targets.
         one_each = prediction.shape[1] == sample.target.shape[1]
         predicted = prediction[:, c : c + 1] if one_each else prediction

@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +142,9 @@ class Fitting(Parameters):
         earlier = None if fresh else self._objective
         fold, n_folds = np.zeros(len(frame), dtype=np.int32), 0
         if self._self_supervision is not None:
-            objective, values = self._hidden_cells(coder, numbers, earlier, offset)
+            objective, values = self._hidden_cells(
+                coder, numbers, weight, earlier, offset
+            )
         else:
             objective, target, values = read_objective(
                 y,
@@ -166,6 +169,9 @@ class Fitting(Parameters):
         else:
             dims = [vectors.shape[1] for vectors in self._vectors]
         layout = layout_of(coder, dims, codes)
+        named = dict(zip(self._names(coder), layout.column_dims, strict=True))
+        adds_prediction = self._adds_prediction(n_folds)
+        self._name_outputs(coder, named, objective, adds_prediction, [])
         start = self._start(coder, layout, given, kept, float(weight.sum()))
         trained = train(
             rows,
@@ -354,18 +360,34 @@ class Fitting(Parameters):
         self.crosses_ = [
             (names[a], names[b]) for a, b in (c.columns for c in extras.crosses)
         ]
+        dims = {name: table.dim for name, table in self.embeddings_.items()}
+        self.feature_groups_ = self._name_outputs(
+            self._coder, dims, self._objective, extras.predictor is not None
+        )
+
+    def _name_outputs(
+        self,
+        coder: FrameCoder,
+        dims: dict[str, int],
+        objective: Objective,
+        add_prediction: bool,
+        crosses: Sequence[tuple[str, str]] | None = None,
+    ) -> dict[str, list[str]]:
+        """Return the names of the output columns; raise if they clash.
+
+        ``crosses`` None: those that were learned.
+        """
+        schema, inputs = coder.schema, input_names(self)
         passes = self.remainder == "passthrough"
-        schema = self._coder.schema
         passed = (*schema.numeric, *schema.others) if passes else ()
-        inputs = input_names(self)
-        self.feature_groups_ = feature_groups(
-            self.embeddings_,
-            self.crosses_,
-            statistic_labels=self._objective.statistic_labels,
-            prediction_labels=self._objective.prediction_labels,
+        return feature_groups(
+            dims,
+            self.crosses_ if crosses is None else crosses,
+            statistic_labels=objective.statistic_labels,
+            prediction_labels=objective.prediction_labels,
             add_statistics=self.add_statistics,
             add_support=self.add_support,
-            add_prediction=extras.predictor is not None,
+            add_prediction=add_prediction,
             passed=[inputs[i] for i in passed],
         )
 
@@ -393,6 +415,7 @@ class Fitting(Parameters):
         self,
         coder: FrameCoder,
         numbers: NDArray[np.int32],
+        weight: NDArray[np.float64],
         earlier: Objective | None,
         offset: Any,
     ) -> tuple[Objective, NDArray[np.float64]]:
@@ -404,11 +427,19 @@ class Fitting(Parameters):
                 f"offset cannot be used with loss={self.loss!r}, which has no target."
             )
         columns = single_valued(coder)
+        if coder.coders and not columns:
+            raise ValueError(
+                f"loss={self.loss!r} hides cells that hold one value, but all "
+                "categorical columns are multivalued: pass a target, or add a column."
+            )
         if earlier is not None:
             return earlier, hidden_cells(numbers[:, columns], earlier)
         names = self._names(coder)
         objective = hidden_objective(
-            numbers[:, columns], [names[j] for j in columns], hiding.max_classes
+            numbers[:, columns],
+            weight,
+            [names[j] for j in columns],
+            hiding.max_classes,
         )
         return objective, hidden_cells(numbers[:, columns], objective)
 
@@ -524,6 +555,9 @@ class Fitting(Parameters):
             sample = Rows.of(reader.spool.sample(SAMPLE_ROWS))
             balance = self._objective.balance(sample.target, sample.weight)
             layout = layout_of(coder, self._dims(coder, balance, {}), codes)
+            named = dict(zip(self._names(coder), layout.column_dims, strict=True))
+            adds_prediction = self._adds_prediction(n_folds)
+            self._name_outputs(coder, named, self._objective, adds_prediction, [])
             trained = train_spooled(
                 reader.spool,
                 [part.vocabulary.code_counts for part in coder.coders],

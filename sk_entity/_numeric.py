@@ -46,7 +46,7 @@ class NumericScaler:
         center = np.zeros(values.shape[1])
         scale = np.ones(values.shape[1])
         for j, column in enumerate(values.T):
-            here = ~np.isnan(column)
+            here = np.isfinite(column)  # infinity is a number beyond all others
             if here.any():
                 center[j], scale[j] = _center_and_scale(column[here], weights[here])
         return cls(center, scale, np.asarray(np.isnan(values).any(axis=0)))
@@ -63,7 +63,7 @@ class NumericScaler:
         inputs : ndarray of shape (n_rows, n_numeric + n_indicators), float32
         """
         missing = np.isnan(values)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             z = np.where(missing, 0.0, (values - self.center) / self.scale)
         z = np.clip(z, -1e6, 1e6)
         z /= np.sqrt(1.0 + (z / _SOFT_LIMIT) ** 2)

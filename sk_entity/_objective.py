@@ -114,7 +114,7 @@ class Objective:
     @property
     def is_custom(self) -> bool:
         """Whether the loss is the user's own."""
-        return self.goals[0].loss == "custom"
+        return bool(self.goals) and self.goals[0].loss == "custom"
 
     @property
     def n_outputs(self) -> int:
@@ -140,18 +140,18 @@ class Objective:
     def target_type(self) -> Any:
         """The kind, or a list of kinds."""
         kinds = [goal.kind for goal in self.goals]
-        return kinds if self.is_multiple else kinds[0]
+        return kinds[0] if kinds and not self.is_multiple else kinds
 
     @property
     def classes(self) -> Any:
         """The classes or None, or a list of these."""
         classes = [goal.classes for goal in self.goals]
-        return classes if self.is_multiple else classes[0]
+        return classes[0] if classes and not self.is_multiple else classes
 
     @property
     def is_multiple(self) -> bool:
         """Whether y has several columns."""
-        return bool(self.goals[0].name)
+        return bool(self.goals) and bool(self.goals[0].name)
 
     def units(
         self, values: NDArray[np.float64], weight: NDArray[np.float64]
@@ -420,20 +420,24 @@ def wants_numbers(loss: Any) -> bool:
 
 
 def hidden_objective(
-    codes: NDArray[np.int32], names: Sequence[str], max_classes: int
+    codes: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    names: Sequence[str],
+    max_classes: int,
 ) -> Objective:
     """Return the objective of telling hidden cells from the others of their row.
 
     Parameters
     ----------
     codes : ndarray of shape (n_rows, n_columns), int32
+    weight : ndarray of shape (n_rows,)
     names : list of str
     max_classes : int
         Codes of a column that are told apart; the others are the last class.
     """
     goals = []
     for name, column in zip(names, codes.T, strict=True):
-        count = np.bincount(column)
+        count = np.bincount(column, weight)
         order = np.argsort(-count, kind="stable")[: (count > 0).sum()]
         classes = np.append(order[: max_classes - 1], -1)
         if len(order) <= max_classes:
@@ -610,7 +614,24 @@ def _read_partly(
     return Target(target.kind, full, target.classes)
 
 
+#: Features are float32: numbers beyond, and below one over, this are refused.
+_LARGEST = 1e30
+
+
+def _check_size(name: str, smallest: float, largest: float) -> None:
+    """Raise a `ValueError` if float32 features could not hold predictions."""
+    size = max(abs(smallest), abs(largest))
+    if size == 0 or 1 / _LARGEST <= size <= _LARGEST:
+        return
+    raise ValueError(
+        f"The target{f' {name!r}' if name else ' y'} holds numbers of the size of "
+        f"{size:.0e}; features are float32, and sizes from {1 / _LARGEST:.0e} to "
+        f"{_LARGEST:.0e} can be learned. Change its unit, for example y / {size:.0e}."
+    )
+
+
 def _check_range(goal: Goal, values: NDArray[np.float64], loss: Any) -> None:
+    _check_size(goal.name, float(np.nanmin(values)), float(np.nanmax(values)))
     if goal.link != "log":
         return
     lowest = np.nanmin(values)

@@ -200,7 +200,7 @@ def _read(
     keys, columns = _parts(name, given, known)
     keys = keys.rename(name).reset_index(drop=True)
     try:
-        vectors = columns.to_numpy(dtype=np.float32)
+        vectors = columns.to_numpy().astype(np.float64).astype(np.float32)
     except (TypeError, ValueError) as error:
         raise ColumnError(
             f"pretrained for column {name!r} holds what is not a number: {error}."

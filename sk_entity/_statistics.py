@@ -61,6 +61,7 @@ class Evidence:
         size: NDArray[Any] = self.weight
         if self.group is not None:
             size = np.bincount(self.group, self.weight)
+        size = of_unit_size(size)
         return float(size.sum() ** 2 / (size**2).sum())
 
     def __len__(self) -> int:
@@ -78,6 +79,15 @@ class Evidence:
             shares=None if self.shares is None else self.shares[index],
             group=None if self.group is None else self.group[index],
         )
+
+
+def of_unit_size(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values over a power of two, the largest about 1: squares do not overflow.
+
+    To the last bit what they were, but for the unit.
+    """
+    exponent = np.frexp(np.abs(values).max())[1] if len(values) else 0
+    return np.asarray(np.ldexp(values, -exponent))
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,10 @@ class FoldError(SkEntityError, ValueError):
     """Folds that do not cover every training row exactly once."""
 
 
+class DivergenceError(SkEntityError, ValueError):
+    """Training whose loss became infinite or NaN."""
+
+
 class NoCategoricalColumnsWarning(UserWarning):
     """No categorical column was found: the encoder has nothing to learn."""
 

@@ -15,7 +15,7 @@ from sk_entity._statistics import (
     TargetStatistic,
 )
 from sk_entity.datasets import make_entities
-from sk_entity.exceptions import ColumnError
+from sk_entity.exceptions import ColumnError, UnknownCategoriesWarning
 
 QUICK = {"max_epochs": 3, "random_state": 0}
 
@@ -160,7 +160,8 @@ def test_missing_and_unknown_cells_may_be_nan_while_the_prediction_is_not(intera
     X, y = interaction
     encoder = EntityEmbeddingEncoder(handle_unknown="return_nan", **QUICK)
     encoder.set_output(transform="pandas").fit(X, y)
-    new = encoder.transform(X.head(3).assign(a="never seen"))
+    with pytest.warns(UnknownCategoriesWarning, match="'never seen'"):
+        new = encoder.transform(X.head(3).assign(a="never seen"))
     assert new[encoder.feature_groups_["a"]].isna().all(axis=None)
     assert new.drop(columns=encoder.feature_groups_["a"]).notna().all(axis=None)
 

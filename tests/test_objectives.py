@@ -538,7 +538,7 @@ REFUSED = [
     ({"net": torch.nn.Linear(4, 3)}, HALF, {}, "cannot be multiplied"),
     ({"net": lambda n, k: torch.nn.Linear(n, 3)}, HALF, {}, "give 1 outputs a row"),
     ({}, HALF, {"sample_weight": -np.ones(40)}, "Negative values in sample_weight"),
-    ({}, HALF, {"sample_weight": np.zeros(40)}, "non-zero"),
+    ({}, HALF, {"sample_weight": np.zeros(40)}, "all zero"),
     ({}, HALF, {"sample_weight": np.full(40, np.nan)}, "NaN"),
     ({}, HALF, {"sample_weight": np.ones(3)}, "sample_weight.shape"),
     ({}, HALF, {"offset": np.ones(3)}, "one number a row, shape \\(40,\\)"),

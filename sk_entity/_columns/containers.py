@@ -85,6 +85,8 @@ def read_series(values: Any, name: Any = None) -> pd.Series:
         return _from_polars(values).rename(name)
     if hasattr(values, "type") and hasattr(values, "null_count"):  # pyarrow
         return _from_arrow(values).rename(name)
+    if hasattr(values, "__array__") and not hasattr(values, "columns"):
+        values = np.asarray(values)
     frame = None if isinstance(values, np.ndarray) else read_frame(values)
     if frame is not None:
         if frame.shape[1] != 1:
@@ -128,8 +130,8 @@ def _from_columns(names: Any, columns: Sequence[pd.Series]) -> pd.DataFrame:
 
 
 def _refuse_twice(names: Sequence[str]) -> None:
-    twice = sorted({name for name in names if list(names).count(name) > 1})
     if len(set(names)) < len(names):
+        twice = sorted({name for name in names if list(names).count(name) > 1})
         raise ColumnError(
             f"X has several columns of the same name: {twice!r}. Vectors are keyed by "
             "column: rename or drop the duplicates."

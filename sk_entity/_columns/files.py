@@ -23,7 +23,7 @@ def read_keyed_file(path: Path) -> tuple[pd.Series, pd.DataFrame, bool]:
     keys : Series of shape (n_values,)
         The values: of a CSV file, its text, None where missing.
     columns : DataFrame of shape (n_values, n_columns)
-        All other columns.
+        All other columns; of a CSV file as text.
     is_text : bool
         Whether keys have no type of their own.
 
@@ -57,17 +57,13 @@ def _read_csv(path: Path) -> tuple[pd.Series, pd.DataFrame]:
     CSV writes the empty string and a missing value alike. `EmbeddingTable.to_frame` puts
     missing values last, so an empty key is missing in the last row, and else a string.
     """
-    frame = pd.read_csv(
-        path,
-        dtype={0: str},
-        keep_default_na=False,
-        na_values=dict.fromkeys(range(1, 10_000), ["", "nan", "NaN"]),
-        float_precision="round_trip",
-    )
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     keys = frame.iloc[:, 0].astype(object)
     if len(keys) and keys.iloc[-1] == "":
         keys.iloc[-1] = None
-    return keys, frame.iloc[:, 1:]
+    # NumPy reads the nearest float, to the bit; what is none, `float` says later.
+    numbers = frame.iloc[:, 1:].astype(object)
+    return keys, numbers
 
 
 def parse_keys(keys: pd.Series, known: Known, name: str) -> pd.Series:

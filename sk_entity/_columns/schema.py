@@ -100,7 +100,7 @@ def read_schema(
     taken = set(chosen)
     rest = [i for i in range(frame.shape[1]) if i not in taken]
     for i in (*chosen, *(rest if by_type else ())):
-        if i not in several:
+        if i not in several and not _holds_containers(types[i]):
             refuse_kind(frame.columns[i], types[i])
     numeric = tuple(i for i in rest if _is_number(types[i]))
     return Schema(
@@ -118,10 +118,17 @@ def _is_number(found: ColumnType) -> bool:
     return found.kind in NUMBERS and not found.is_category
 
 
+def _holds_containers(found: ColumnType) -> bool:
+    """Whether cells of an object column are lists and the like: one of them is shown."""
+    return found.kind is Kind.NESTED and found.dtype == "object"
+
+
 def _is_category(found: ColumnType) -> bool:
     """Whether a column is embedded if nobody says so."""
     kinds = (Kind.TEXT, Kind.BINARY, Kind.MIXED, Kind.NOTHING)
     refused = (Kind.TEMPORAL, Kind.NESTED, Kind.COMPLEX, Kind.SPARSE)
+    if _holds_containers(found):
+        return True
     return found.kind in kinds or (found.is_category and found.kind not in refused)
 
 

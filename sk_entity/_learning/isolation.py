@@ -8,6 +8,8 @@ import torch
 
 _lock = threading.Lock()
 _inside = 0
+#: torch's threads before the first of the fits that run at once.
+_n_threads = 1
 _state: tuple[torch.Tensor, list[torch.Tensor]] | None = None
 
 
@@ -21,23 +23,39 @@ def isolated(seed: int) -> Iterator[None]:
     modules and callbacks that users bring. Fits in concurrent threads share it: the
     first one in saves the state, the last one out restores it.
     """
-    global _inside, _state
-    n_threads = torch.get_num_threads()
-    with _lock:
-        if _inside == 0:
-            cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-            _state = (torch.get_rng_state(), cuda)
-            torch.manual_seed(seed)
-        _inside += 1
-    torch.set_num_threads(1)
+    entered: list[int] = []
     try:
+        _enter(seed, entered)
         yield
     finally:
+        if entered:
+            _leave(entered[0])
+
+
+def _enter(seed: int, entered: list[int]) -> None:
+    """Save what the process has, and note how many threads this one is to have again."""
+    global _inside, _n_threads, _state
+    with _lock:
+        n_threads = torch.get_num_threads()
+        if _inside == 0:
+            cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+            _state, _n_threads = (torch.get_rng_state(), cuda), n_threads
+            torch.manual_seed(seed)
+        elif n_threads == 1:
+            # A thread that starts beside a fit inherits the fit's one thread.
+            n_threads = _n_threads
+        _inside += 1
+        entered.append(n_threads)
+        torch.set_num_threads(1)
+
+
+def _leave(n_threads: int) -> None:
+    global _inside, _state
+    with _lock:
         torch.set_num_threads(n_threads)
-        with _lock:
-            _inside -= 1
-            if _inside == 0 and _state is not None:
-                torch.set_rng_state(_state[0])
-                if _state[1]:
-                    torch.cuda.set_rng_state_all(_state[1])
-                _state = None
+        _inside -= 1
+        if _inside == 0 and _state is not None:
+            torch.set_rng_state(_state[0])
+            if _state[1]:
+                torch.cuda.set_rng_state_all(_state[1])
+            _state = None

@@ -30,7 +30,8 @@ def make_criterion(
     if objective.is_custom:
         return CustomLoss(custom, objective)
     losses = [row_loss(g, u) for g, u in zip(objective.goals, units, strict=True)]
-    if len(losses) == 1 and not objective.has_offset:
+    # Several targets may be missing, and so may hidden cells that are not hidden.
+    if not objective.is_multiple and not objective.has_offset:
         return OneLoss(losses[0])
     return SeveralLosses(objective, units, losses)
 

@@ -6,12 +6,17 @@ from typing import Any
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
 from skorch.utils import to_tensor
 from torch import Tensor
 
 from sk_entity._learning.batches import TensorRows
 from sk_entity._learning.lazy_adam import LazyAdam
+from sk_entity.exceptions import DivergenceError
+
+
+class StopTraining(Exception):  # noqa: N818
+    """Training has ended before its last epoch, as it should."""
 
 
 class EntityNet(NeuralNet):
@@ -53,6 +58,52 @@ class EntityNet(NeuralNet):
         self.shrinkage = shrinkage
         self.generator = generator
         super().__init__(module, *args, **kwargs)
+
+    def partial_fit(
+        self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any
+    ) -> "EntityNet":
+        """Train, as skorch does, except that an interrupt goes up."""
+        if not self.initialized_:
+            self.initialize()
+        self.notify("on_train_begin", X=X, y=y)
+        try:
+            self.fit_loop(X, y, **fit_params)
+        except StopTraining:
+            pass
+        finally:
+            self.notify("on_train_end", X=X, y=y)
+        return self
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Tell all callbacks; see `partial_fit` for interrupts.
+
+        skorch's EarlyStopping stops by an interrupt of its own.
+        """
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt as interrupt:
+                if _has_stopped(callback, method_name):
+                    raise StopTraining from interrupt
+                raise
+
+    def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
+        """Stop where the loss is no number any more."""
+        super().on_epoch_end(net, *args, **kwargs)
+        if math.isfinite(self.history[-1, "train_loss"]):
+            return
+        if any(_can_go_back(callback) for _, callback in self.callbacks_):
+            raise StopTraining
+        raise diverged(f"in epoch {len(self.history)}", self.rates)
+
+    @property
+    def rates(self) -> list[float]:
+        """Learning rates of the decoder and of the tables, at the start."""
+        rates = [c for _, c in self.callbacks_ if isinstance(c, CosineRate)]
+        if rates:
+            return list(rates[0].starts_)
+        return [group["lr"] for group in self.optimizer_.param_groups]
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute the gradients of one batch; see the class.
@@ -157,6 +208,33 @@ class EntityNet(NeuralNet):
             drawn = torch.randint(self.n_folds, own.shape, generator=self.generator)
             steps = (drawn.to(own.dtype) + steps) % self.n_folds
         return (own + 1 + steps.to(own.device)) % (self.n_folds + 1)
+
+
+def diverged(when: str, rates: list[float]) -> DivergenceError:
+    """Return the error of a training that has diverged."""
+    shown = ", ".join(f"{rate:.3g}" for rate in rates)
+    return DivergenceError(
+        f"Training diverged: its loss became infinite or NaN {when}, with learning "
+        f"rates of {shown} (decoder and tables). Lower learning_rate, clip or scale "
+        "extreme targets and numeric columns, check a loss or net of your own, or pass "
+        "early_stopping=True, which goes back to the best epoch."
+    )
+
+
+def _has_stopped(callback: Any, method_name: str) -> bool:
+    """Whether an interrupt is how skorch's early stopping stops."""
+    return (
+        isinstance(callback, EarlyStopping)
+        and method_name == "on_epoch_end"
+        and callback.misses_ >= callback.patience
+    )
+
+
+def _can_go_back(callback: Any) -> bool:
+    return (
+        isinstance(callback, EarlyStopping)
+        and getattr(callback, "best_model_weights_", None) is not None
+    )
 
 
 class CosineRate(Callback):

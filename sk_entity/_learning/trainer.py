@@ -25,7 +25,13 @@ from sk_entity._learning.isolation import isolated
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity._learning.losses import make_criterion
 from sk_entity._learning.modules import Decoder, EmbeddingNet
-from sk_entity._learning.net import CosineRate, EntityNet, HoldOut, TrainingBar
+from sk_entity._learning.net import (
+    CosineRate,
+    EntityNet,
+    HoldOut,
+    TrainingBar,
+    diverged,
+)
 from sk_entity._learning.rows import Rows
 from sk_entity._learning.sizes import STEP_BUDGET, Schedule, auto_weight_decay, schedule
 from sk_entity._learning.start import Scaling, Start
@@ -238,14 +244,22 @@ def _learn(
     net.fit(dataset, y=None)
     module = net.module_.eval()
     tables = [t.cpu().numpy().copy() for t in module.tables.tables()]
+    if not all(np.isfinite(table).all() for table in tables):
+        raise diverged("at the end", net.rates)
     predictor = None
     if settings.predict:
         heads = _fit_heads(module, dataset, task, decay, settings, start, generator)
         predictor = _to_predictor(heads, module, task)
+        if not all(np.isfinite(w).all() for w in (predictor.skip, *_flat(predictor))):
+            raise diverged("while the prediction was learned", net.rates)
     history = _history(net)
     net.trim_for_prediction()
     counts = list(task.counts)
     return Trained(tables, counts, predictor, task.scaling, net, history)
+
+
+def _flat(predictor: Predictor) -> list[NDArray[np.float32]]:
+    return [array for layer in predictor.layers for array in layer]
 
 
 def _device(device: str) -> str:

@@ -236,7 +236,7 @@ def compare_encoders(
     ValueError
         If y cannot be used, or no encoder is given.
     """
-    X = X.to_pandas() if hasattr(X, "to_pandas") else pd.DataFrame(X)
+    X = X.to_pandas() if hasattr(X, "to_pandas") else pd.DataFrame(X).infer_objects()
     X = X.set_axis(X.columns.astype(str), axis=1)
     y, kind = np.asarray(y), "continuous"
     if is_classifier(estimator):
