@@ -14,10 +14,11 @@ from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from sk_entity._categories import Codes
-from sk_entity._extras import Extras
-from sk_entity._fitting import Fitting, tell
 from sk_entity._columns import read_frame
 from sk_entity._columns.schema import restored
+from sk_entity._display import Display
+from sk_entity._extras import Extras
+from sk_entity._fitting import Fitting, tell
 from sk_entity._lookup import write_features
 from sk_entity._validation import (
     OutputContainer,
@@ -27,7 +28,7 @@ from sk_entity._validation import (
 )
 
 
-class EntityEmbeddingEncoder(TransformerMixin, Fitting):
+class EntityEmbeddingEncoder(TransformerMixin, Display, Fitting):
     """Turn categorical columns into learned dense vectors, without target leakage.
 
     A small neural network learns a vector for every category of every categorical

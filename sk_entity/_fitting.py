@@ -1,7 +1,6 @@
 """Frame and target -> all that the encoder keeps."""
 
 import copy
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -48,6 +47,7 @@ from sk_entity._validation import (
     fresh_seed,
     input_names,
 )
+from sk_entity._warnings import warn
 from sk_entity.exceptions import (
     ColumnError,
     ColumnTypeWarning,
@@ -72,6 +72,7 @@ class Fitting(Parameters):
     _objective: Objective
     _scaling: "Scaling"
     _weight: float
+    _n_rows: int
     target_type_: Any
     classes_: Any
     net_: Any
@@ -157,6 +158,8 @@ class Fitting(Parameters):
             fold, n_folds = check_folds(self.cv, target, groups=groups, seed=seed)
         self._objective = objective
         self.target_type_, self.classes_ = objective.target_type, objective.classes
+        before = self._n_rows if kept == "vectors" else 0
+        self._n_rows = before + len(frame)
         rows = Rows(numbers, self._numeric(frame, coder), values, weight, fold)
         if not coder.coders:
             self._warn_no_categories(input_names(self))
@@ -513,13 +516,12 @@ class Fitting(Parameters):
 
     def _warn_no_categories(self, names: list[str]) -> None:
         shown = names[:10] + (["..."] if len(names) > 10 else [])
-        warnings.warn(
+        warn(
             f"No categorical column found among {shown} by categorical_features="
             f"{self.categorical_features!r}: the numeric columns pass through and "
             "nothing is learned. Pass the names of the columns to embed, or 'all' for "
             "every column.",
             NoCategoricalColumnsWarning,
-            stacklevel=4,
         )
 
     def _fit_stream(
@@ -589,6 +591,7 @@ class Fitting(Parameters):
             )
         self._coder, numbers = coder.numbered(**self._limits)
         self._objective = objective_of(*reader.finish(numbers), self.loss)
+        self._n_rows = len(reader.spool)
         self.target_type_ = self._objective.target_type
         self.classes_ = self._objective.classes
 
@@ -649,22 +652,20 @@ class Fitting(Parameters):
 def tell(report: Report, handle_unknown: str) -> None:
     """Warn of what is odd about the cells of a frame: once a call for each kind."""
     if report.notes:
-        warnings.warn(
+        warn(
             f"Cells are unknown for their type: {'; '.join(map(str, report.notes))}. "
             "Read the columns in the types of fit, or fit a new encoder.",
             ColumnTypeWarning,
-            stacklevel=3,
         )
     asked = [*report.unknown] if handle_unknown == "warn" else report.only_unknown
     if asked:
         shown = "; ".join(report.unknown[name] for name in asked)
-        warnings.warn(
+        warn(
             "Columns hold values that training did not show, and "
             f"{'only' if handle_unknown != 'warn' else 'in all'} these: {shown}. They "
             "get the vector of unknown values. Check that the column is encoded as in "
             "training.",
             UnknownCategoriesWarning,
-            stacklevel=3,
         )
 
 

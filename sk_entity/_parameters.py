@@ -1,8 +1,10 @@
 """The encoder's parameters: their names and defaults, and what is allowed."""
 
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import wraps
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from sklearn.base import BaseEstimator
 
@@ -14,6 +16,31 @@ from sk_entity.losses import (
     SelfSupervised,
     Tweedie,
 )
+
+Init = TypeVar("Init", bound=Callable[..., None])
+
+
+def _refusing_strangers(init: Init) -> Init:
+    """Return an ``__init__`` that says which parameter an unknown one may be."""
+
+    @wraps(init)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> None:
+        known = type(self)._get_param_names()
+        for name in kwargs:
+            if name not in known:
+                raise TypeError(_stranger(self, name, known))
+        init(self, *args, **kwargs)
+
+    return cast(Init, checked)
+
+
+def _stranger(estimator: Any, name: str, known: Sequence[str]) -> str:
+    close = get_close_matches(name, known, n=3)
+    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    return (
+        f"{type(estimator).__name__} got an unknown parameter {name!r}.{hint} Its "
+        f"parameters are {list(known)!r}."
+    )
 
 
 class Parameters(BaseEstimator):
@@ -67,6 +94,7 @@ class Parameters(BaseEstimator):
         "random_state": ["random_state"],
     }
 
+    @_refusing_strangers
     def __init__(
         self,
         categorical_features: Any = "from_dtype",
@@ -131,6 +159,15 @@ class Parameters(BaseEstimator):
         self.warm_start = warm_start
         self.cv = cv
         self.random_state = random_state
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, as every estimator of scikit-learn does."""
+        known = type(self)._get_param_names()
+        for name in params:
+            if name not in known and "__" not in name:
+                raise ValueError(_stranger(self, name, known))
+        super().set_params(**params)
+        return self
 
     def _check_net(self) -> None:
         for units in self.net if isinstance(self.net, (tuple, list)) else ():

@@ -1,7 +1,6 @@
 """Vectors from elsewhere -> rows of a table, by category value."""
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -21,6 +20,7 @@ from sk_entity._columns import (
     read_series,
 )
 from sk_entity._table import EmbeddingTable
+from sk_entity._warnings import warn
 from sk_entity.exceptions import ColumnError, PretrainedWarning
 
 
@@ -107,12 +107,11 @@ class GivenVectors:
                 "they stand in X."
             )
         if len(lacking):
-            warnings.warn(
+            warn(
                 f"pretrained for column {self.name!r} lacks {len(lacking)} of "
                 f"{len(found)} values, for example {list(lacking[:3])!r}: they start "
                 "at the vector of unknown values.",
                 PretrainedWarning,
-                stacklevel=2,
             )
         return vocabulary.joined(self.keys)
 

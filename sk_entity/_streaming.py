@@ -213,7 +213,6 @@ class TargetLog:
             {float(c): k for k, c in enumerate(classes)},
         )
 
-
     @staticmethod
     def _type(kind: str) -> str:
         return "number" if kind in "iuf" else kind

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Hashable
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sk_entity._categories import UNKNOWN, Subwords, Vocabulary
 from sk_entity._columns import read_series
-from sk_entity.exceptions import CategoryError
+from sk_entity.exceptions import UnknownCategoryError
 
 #: Categories that a misspelled one is compared with, at most.
 _MOST_COMPARED = 100_000
@@ -67,13 +67,30 @@ class EmbeddingTable:
         return len(self.vocabulary.categories)
 
     def __contains__(self, value: Hashable) -> bool:
-        codes, missing = self.vocabulary.encode(read_series([value], self.name))
-        return bool(codes[0] != UNKNOWN or missing[0])
+        codes = self.vocabulary.encode(read_series([value], self.name))[0]
+        return bool(codes[0] != UNKNOWN)
 
     def __getitem__(self, value: Hashable) -> NDArray[np.float32]:
-        """Return the vector of one value; unknown values get the unknown vector."""
+        """Return the vector of one value.
+
+        Raises
+        ------
+        UnknownCategoryError
+            If the value has no vector of its own: training did not show it, nor, with
+            subwords, any of its pieces. :meth:`look_up` gives unknown vectors.
+        """
+        if value not in self and not self._has_pieces(value):
+            self._refuse(value)
         row: NDArray[np.float32] = self.look_up([value])[0]
         return row
+
+    def _has_pieces(self, value: Hashable) -> bool:
+        """Whether training showed pieces of a string, if the column has subwords."""
+        if self.subwords is None:
+            return False
+        cells = self.subwords.cells(read_series([value], self.name))
+        assert cells.bags is not None
+        return bool((cells.bags.entries(cells.number)[1] != UNKNOWN).any())
 
     @property
     def dim(self) -> int:
@@ -150,7 +167,12 @@ class EmbeddingTable:
         return frame
 
     def nearest(
-        self, value: Any, k: int = 10, *, metric: str = "euclidean"
+        self,
+        value: Any,
+        k: int = 10,
+        *,
+        metric: str = "euclidean",
+        min_count: float = 0,
     ) -> pd.DataFrame:
         """Return the categories whose vectors are nearest.
 
@@ -162,6 +184,8 @@ class EmbeddingTable:
             How many, at most.
         metric : str, default="euclidean"
             As :class:`sklearn.neighbors.NearestNeighbors` takes it.
+        min_count : float, default=0
+            Only categories with at least so many rows are neighbours.
 
         Returns
         -------
@@ -170,12 +194,13 @@ class EmbeddingTable:
 
         Raises
         ------
-        CategoryError
-            If the table does not know the value.
+        UnknownCategoryError
+            If the value has no vector of its own.
         """
         if isinstance(value, (np.ndarray, list)):
-            return self._nearest(np.asarray(value, dtype=np.float64), k, [], metric)
-        return self._nearest(self._known(value), k, [value], metric)
+            vector = np.asarray(value, dtype=np.float64)
+            return self._nearest(vector, k, [], metric, min_count)
+        return self._nearest(self._known(value), k, [value], metric, min_count)
 
     def similarity(self, a: Hashable, b: Hashable) -> float:
         """Return the cosine of the angle between two categories.
@@ -251,21 +276,27 @@ class EmbeddingTable:
         values: NDArray[Any] = np.asarray(self._frame.index[place[:, 0]], dtype=object)
         return values
 
+    def _refuse(self, value: Hashable) -> NoReturn:
+        shown = map(str, self.vocabulary.categories[:_MOST_COMPARED])
+        close = difflib.get_close_matches(str(value), list(shown), n=3)
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise UnknownCategoryError(
+            f"Column {self.name!r} has no category {value!r}.{hint} "
+            f"look_up([{value!r}]) gives the vector of unknown values, and to_frame() "
+            f"shows the {len(self)} known ones."
+        )
+
     def _known(self, value: Hashable) -> NDArray[np.float64]:
-        """Return the vector of a value that training has seen."""
-        if value not in self:
-            shown = map(str, self.vocabulary.categories[:_MOST_COMPARED])
-            close = difflib.get_close_matches(str(value), list(shown), n=3)
-            hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-            raise CategoryError(
-                f"Column {self.name!r} has no category {value!r}.{hint} "
-                f"table[{value!r}] gives the vector of unknown values, and to_frame() "
-                f"shows the {len(self)} known ones."
-            )
+        """Return the vector of a value that has one of its own."""
         return self[value].astype(np.float64)
 
     def _nearest(
-        self, vector: NDArray[np.float64], k: int, but: list[Any], metric: str
+        self,
+        vector: NDArray[np.float64],
+        k: int,
+        but: list[Any],
+        metric: str,
+        min_count: float = 0,
     ) -> pd.DataFrame:
         if vector.shape != (self.dim,):
             raise ValueError(
@@ -274,11 +305,14 @@ class EmbeddingTable:
             )
         if k < 1:
             raise ValueError(f"k must be 1 or more, got {k!r}.")
-        k_more = min(k + len(but), len(self._frame))
+        # Those that are too small may be the nearest: look at all, then leave them out.
+        small = int((self._frame["count"] < min_count).sum())
+        k_more = min(k + len(but) + small, len(self._frame))
         (distance,), (place,) = self._search(vector[None], k_more, metric)
         found = self._frame.iloc[place][["count"]]
         found.insert(0, "distance", distance)
-        others: pd.DataFrame = found[~found.index.isin(but)][:k]
+        kept = ~found.index.isin(but) & (found["count"] >= min_count)
+        others: pd.DataFrame = found[kept][:k]
         return others
 
     def _search(

@@ -3,7 +3,6 @@
 The only module that imports scikit-learn's private helpers.
 """
 
-import warnings
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any
@@ -44,6 +43,7 @@ from sk_entity._columns import (
 )
 from sk_entity._columns.containers import read_rows
 from sk_entity._columns.labels import label_like_numbers
+from sk_entity._warnings import warn
 from sk_entity.exceptions import ColumnError, FoldError, TargetTypeWarning
 
 __all__ = [
@@ -116,7 +116,9 @@ def check_frame(estimator: Any, X: Any, *, reset: bool) -> pd.DataFrame:
         input_name="X",
     )
     validate_data(
-        estimator, array if rows is None else rows.to_numpy(), skip_check_array=True,
+        estimator,
+        array if rows is None else rows.to_numpy(),
+        skip_check_array=True,
         reset=reset,
     )
     frame = pd.DataFrame(array, copy=False) if rows is None else rows
@@ -238,13 +240,12 @@ def warn_if_numbers(classes: NDArray[Any]) -> None:
         "numbers": "y.astype(float)",
         "dates": "days since a date, as floats",
     }[what]
-    warnings.warn(
+    warn(
         f"The target's {len(classes)} class labels look like {what}, for example "
         f"{classes[:3].tolist()!r}, and each is learned as a class of its own. If they "
         f"are a quantity, pass {mend}. If they are classes, make them other strings, "
         'such as "class " + label, or ignore this warning.',
         TargetTypeWarning,
-        stacklevel=2,
     )
 
 

@@ -17,6 +17,12 @@ class CategoryError(SkEntityError, ValueError):
     """An unknown or missing category where the caller asked for an error."""
 
 
+class UnknownCategoryError(CategoryError, KeyError):
+    """A category that a table does not know."""
+
+    __str__ = Exception.__str__  # a KeyError's shows the message in quotes
+
+
 class FoldError(SkEntityError, ValueError):
     """Folds that do not cover every training row exactly once."""
 

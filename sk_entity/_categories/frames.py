@@ -153,7 +153,5 @@ class Report:
             self.only_unknown.append(name)
 
 
-def _columns(
-    frame: pd.DataFrame, schema: Schema, plan: TablePlan
-) -> list[pd.Series]:
+def _columns(frame: pd.DataFrame, schema: Schema, plan: TablePlan) -> list[pd.Series]:
     return [frame.iloc[:, schema.categorical[j]] for j in plan.columns]

@@ -101,8 +101,15 @@ class Vocabulary:
         nothing = np.zeros(len(keys), dtype=np.int64)
         missing, total = int(any_missing) or None, float(weights.sum())
         seen = cls(  # codes follow
-            keys.values[order], nothing, None, missing, 0, counts[order], total,
-            keys.kind, keys.exact is not None,
+            keys.values[order],
+            nothing,
+            None,
+            missing,
+            0,
+            counts[order],
+            total,
+            keys.kind,
+            keys.exact is not None,
         )
         return seen.numbered(min_frequency=min_frequency, max_categories=max_categories)
 
@@ -247,9 +254,7 @@ class Vocabulary:
         code[place >= 0] = self.codes[place[place >= 0]]
         return code, lost
 
-    def _take(
-        self, code_of: NDArray[np.int32], row: NDArray[Any]
-    ) -> NDArray[np.int32]:
+    def _take(self, code_of: NDArray[np.int32], row: NDArray[Any]) -> NDArray[np.int32]:
         # One more slot at the end: row -1 (missing) reads it.
         missing = UNKNOWN if self.missing_code is None else self.missing_code
         return np.append(code_of, np.int32(missing)).take(row, mode="wrap")
@@ -283,9 +288,7 @@ class Vocabulary:
         note = None if lost is None else self.note(values, keys, lost)
         return Cells(codes, missing, unknown, unknown, note=note)
 
-    def note(
-        self, values: pd.Series, keys: Keys, lost: NDArray[np.bool_]
-    ) -> TypeNote:
+    def note(self, values: pd.Series, keys: Keys, lost: NDArray[np.bool_]) -> TypeNote:
         """Return what is to be said of keys that the type of fit cannot have."""
         return TypeNote(
             str(values.name), str(self.kind), str(keys.kind), keys.values[lost][0]

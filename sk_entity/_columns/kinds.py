@@ -153,8 +153,12 @@ def are_numbers(values: Any) -> bool:
 def _missing(cells: Any) -> Any:
     """Which cells are missing; cells that are containers are not."""
     return np.fromiter(
-        (not isinstance(x, CONTAINERS) and pd.isna(x) is not False and bool(pd.isna(x))
-         for x in cells),
+        (
+            not isinstance(x, CONTAINERS)
+            and pd.isna(x) is not False
+            and bool(pd.isna(x))
+            for x in cells
+        ),
         dtype=bool,
         count=len(cells),
     )

@@ -46,8 +46,9 @@ def read_labels(y: Any, what: str = "y") -> Any:
         y = array
     column = plain(read_series(y))
     if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.cat.categories.dtype if not
-                               column.hasnans else object)
+        column = column.astype(
+            column.cat.categories.dtype if not column.hasnans else object
+        )
     return _typed(column, what)
 
 

@@ -25,9 +25,9 @@ def exact_floats(name: str, column: pd.Series) -> NDArray[np.float64]:
     column = plain(column)
     if isinstance(column.dtype, pd.CategoricalDtype):
         levels = pd.Series(column.cat.categories)
-        column = pd.Series(
-            exact_floats(name, levels), dtype=float
-        ).reindex(column.cat.codes)
+        column = pd.Series(exact_floats(name, levels), dtype=float).reindex(
+            column.cat.codes
+        )
     dtype = column.dtype
     if pdt.is_object_dtype(dtype) or isinstance(dtype, pd.ArrowDtype):
         return _floats_of_cells(name, column)
@@ -64,8 +64,12 @@ def _floats_of_cells(name: str, column: pd.Series) -> NDArray[np.float64]:
     floats[~missing] = cells.astype(np.float64)
     whole = [isinstance(x, (int, np.integer)) for x in cells]
     if kind is Kind.DECIMAL or any(whole):
-        _refuse_large(name, floats[~missing] if kind is Kind.DECIMAL else
-                      floats[~missing][np.asarray(whole)])
+        _refuse_large(
+            name,
+            floats[~missing]
+            if kind is Kind.DECIMAL
+            else floats[~missing][np.asarray(whole)],
+        )
     return floats
 
 

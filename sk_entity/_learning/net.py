@@ -15,7 +15,7 @@ from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity.exceptions import DivergenceError
 
 
-class StopTraining(Exception):  # noqa: N818
+class StopTraining(Exception):
     """Training has ended before its last epoch, as it should."""
 
 
@@ -91,7 +91,7 @@ class EntityNet(NeuralNet):
     def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Stop where the loss is no number any more."""
         super().on_epoch_end(net, *args, **kwargs)
-        if math.isfinite(self.history[-1, "train_loss"]):
+        if math.isfinite(self.history[-1].get("train_loss", 0.0)):
             return
         if any(_can_go_back(callback) for _, callback in self.callbacks_):
             raise StopTraining

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from sk_entity.inspection import EncoderComparison
-from sk_entity.plotting._style import COLORS, axes, faint
+from sk_entity.plotting._style import AS_TEXT, COLORS, axes, faint
 
 
 class EncoderComparisonDisplay:
@@ -53,11 +53,13 @@ class EncoderComparisonDisplay:
         self.ax_.axvline(0, color=faint(), linewidth=1, zorder=0)
         scores = [f"{score:.4f}" for score in frame["score"]]
         labels = [f"{n}  {s}" for n, s in zip(frame.index, scores, strict=True)]
-        self.ax_.set_yticks(place, labels)
+        self.ax_.set_yticks(place, labels, **AS_TEXT)
         level = f"{100 * self.comparison.level:.0f} %"
         self.ax_.set_xlabel(
-            f"score less that of {self.comparison.reference} ({level} interval)"
+            f"score less that of {self.comparison.reference} ({level} interval)",
+            **AS_TEXT,
         )
         if failed:
-            self.ax_.set_title(f"failed: {', '.join(failed)}", fontsize="small")
+            failed = ", ".join(failed)
+            self.ax_.set_title(f"failed: {failed}", fontsize="small", **AS_TEXT)
         return self

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sk_entity.inspection._measures import nearest_rows
-from sk_entity.plotting._map import MOST_LABELS, EmbeddingMapDisplay
+from sk_entity.plotting._labels import MOST_LABELS
 from sk_entity.plotting._style import COLORS
 
 #: Neighbours stand out, and the page follows the reader's light or dark system.
@@ -54,11 +54,11 @@ html, body {{ height: 100%; margin: 0 }}
 
 
 def map_page(
-    display: EmbeddingMapDisplay,
+    display: Any,
     path: str | os.PathLike[str] | None,
     n_neighbours: int,
 ) -> str:
-    """Return the page of a map; see ``EmbeddingMapDisplay.to_html``."""
+    """Return the page of an `EmbeddingMapDisplay`; see its ``to_html``."""
     figure = _figure(display, n_neighbours).to_html(
         full_html=False,
         include_plotlyjs=True,
@@ -73,7 +73,7 @@ def map_page(
     return page
 
 
-def _figure(display: EmbeddingMapDisplay, n_neighbours: int) -> Any:
+def _figure(display: Any, n_neighbours: int) -> Any:
     """Return a plotly figure: a trace for each label of the colors, or one."""
     import plotly.graph_objects as go
 
@@ -91,11 +91,12 @@ def _figure(display: EmbeddingMapDisplay, n_neighbours: int) -> Any:
         for k, (value, some) in enumerate(frame.groupby("color", dropna=False)):
             marker = {"color": COLORS[k % len(COLORS)], "symbol": k // len(COLORS)}
             figure.add_trace(_trace(go, some, marker, html.escape(str(value))))
+    names = [html.escape(label) for label in display.axis_labels]
     transparent = "rgba(0, 0, 0, 0)"
     figure.update_layout(
         title=html.escape(display.ax_.get_title()),
-        xaxis={"title": display.axis_labels[0], "range": _range(frame["x"])},
-        yaxis={"title": display.axis_labels[1], "range": _range(frame["y"])},
+        xaxis={"title": names[0], "range": _range(frame["x"])},
+        yaxis={"title": names[1], "range": _range(frame["y"])},
         paper_bgcolor=transparent,
         plot_bgcolor=transparent,
         legend_title=html.escape(name),
@@ -106,7 +107,7 @@ def _figure(display: EmbeddingMapDisplay, n_neighbours: int) -> Any:
     return figure
 
 
-def _with_neighbours(display: EmbeddingMapDisplay, n_neighbours: int) -> pd.DataFrame:
+def _with_neighbours(display: Any, n_neighbours: int) -> pd.DataFrame:
     """Return the map's frame with number, shown value and neighbours of each."""
     frame, dim = display.frame, display.table.dim
     values = [html.escape(str(value)) for value in frame.index]

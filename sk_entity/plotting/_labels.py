@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from sk_entity.plotting._style import faint
 
+#: Categories of which each gets its label; of more, the largest do.
+MOST_LABELS = 60
 _LONGEST = 28
 #: Pixels between a point and a label that needs no line to it.
 _NEAR = 8
@@ -45,6 +47,7 @@ def place_labels(ax: Any, frame: pd.DataFrame, sizes: pd.Series) -> dict[Any, An
             fontsize="small",
             ha="center",
             va="center",
+            parse_math=False,
             path_effects=[withStroke(linewidth=2.5, foreground=ground)],
             arrowprops={
                 "arrowstyle": "-",

@@ -8,11 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sk_entity._table import EmbeddingTable
-from sk_entity.plotting._labels import place_labels
-from sk_entity.plotting._style import COLORS, axes, faint
+from sk_entity.plotting._labels import MOST_LABELS, place_labels
+from sk_entity.plotting._style import AS_TEXT, COLORS, axes, faint
 
-#: Categories of which each gets its label; of more, the largest do.
-MOST_LABELS = 60
 #: Categories of which each is drawn as a point; of more, their density is.
 MOST_POINTS = 2_000
 
@@ -170,16 +168,18 @@ class EmbeddingMapDisplay:
                 facecolors="none",
                 edgecolors=COLORS[5],
             )
-        self.ax_.set(xlabel=self.axis_labels[0], ylabel=self.axis_labels[1])
+        self.ax_.set_xlabel(self.axis_labels[0], **AS_TEXT)
+        self.ax_.set_ylabel(self.axis_labels[1], **AS_TEXT)
         self.ax_.margins(0.12)
         # A title before the labels: it takes room from the axes.
         name, n_categories = self.table.name, len(self.frame)
-        self.ax_.set_title(name)
+        self.ax_.set_title(name, **AS_TEXT)
         placed = place_labels(self.ax_, chosen, sizes)
         self.labelled_, self.texts_ = list(placed), list(placed.values())
         left_out = f", {len(self.texts_)} labelled"
         left_out *= len(self.texts_) < n_categories
-        self.ax_.set_title(f"{name}: {n_categories:,} categories{left_out}")
+        title = f"{name}: {n_categories:,} categories{left_out}"
+        self.ax_.set_title(title, **AS_TEXT)
         return self
 
     def to_html(
@@ -233,7 +233,7 @@ class EmbeddingMapDisplay:
             **given,
         )
         label = frame.attrs.get("color", "") if colored else "categories"
-        self.figure_.colorbar(drawn, ax=self.ax_, label=label)
+        self._draw_scale(drawn, label)
 
     def _sizes(self, size_by: str | None) -> pd.Series:
         """Return the area of each category's point, in square points."""
@@ -256,7 +256,7 @@ class EmbeddingMapDisplay:
             drawn = self.ax_.scatter(
                 frame["x"], frame["y"], s=sizes, c=color, cmap="viridis", **style
             )
-            self.figure_.colorbar(drawn, ax=self.ax_, label=name)
+            self._draw_scale(drawn, name)
             return
         for k, (value, some) in enumerate(frame.groupby("color", dropna=False)):
             self.ax_.scatter(
@@ -268,7 +268,12 @@ class EmbeddingMapDisplay:
                 label=str(value),
                 **style,
             )
-        self.ax_.legend(frameon=False, title=name or None)
+        legend = self.ax_.legend(frameon=False, title=name or None)
+        for text in (legend.get_title(), *legend.get_texts()):
+            text.set_parse_math(False)
+
+    def _draw_scale(self, drawn: Any, label: str) -> None:
+        self.figure_.colorbar(drawn, ax=self.ax_).set_label(label, **AS_TEXT)
 
 
 def _table(encoder: Any, column: str) -> EmbeddingTable:

@@ -5,6 +5,9 @@ from typing import Any
 #: Colors that colour-blind readers tell apart (M. Okabe and K. Ito, 2008).
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 
+#: For names and categories: dollar signs are no formulas.
+AS_TEXT: dict[str, Any] = {"parse_math": False}
+
 
 def axes(ax: Any, size: tuple[float, float]) -> tuple[Any, Any]:
     """Return the axes, or new ones of ``size`` inches, and their figure."""
