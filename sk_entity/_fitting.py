@@ -73,6 +73,7 @@ class Fitting(Parameters):
     _scaling: "Scaling"
     _weight: float
     _n_rows: int
+    history_: pd.DataFrame
     target_type_: Any
     classes_: Any
     net_: Any
@@ -106,7 +107,7 @@ class Fitting(Parameters):
 
     def _become(self, attempt: "Fitting") -> None:
         """Take over all that a finished attempt holds, in one assignment."""
-        self.__dict__ = vars(attempt)
+        self.__dict__ = dict(vars(attempt))
 
     def _learn(
         self,
@@ -140,9 +141,9 @@ class Fitting(Parameters):
         codes, _ = coder.encode(frame)
         numbers = codes.known().numbers
         groups, group = check_groups(groups, frame)
-        earlier = None if fresh else self._objective
         fold, n_folds = np.zeros(len(frame), dtype=np.int32), 0
         if self._self_supervision is not None:
+            earlier = None if fresh else self._objective
             objective, values = self._hidden_cells(
                 coder, numbers, weight, earlier, offset
             )
@@ -152,19 +153,15 @@ class Fitting(Parameters):
                 len(frame),
                 self.loss,
                 offset=check_offset(offset, frame),
-                earlier=earlier,
+                earlier=None if fresh else self._objective,
                 classes=classes,
             )
             fold, n_folds = check_folds(self.cv, target, groups=groups, seed=seed)
-        self._objective = objective
-        self.target_type_, self.classes_ = objective.target_type, objective.classes
-        before = self._n_rows if kept == "vectors" else 0
-        self._n_rows = before + len(frame)
+        self._set_objective(objective)
+        self._n_rows = len(frame) + (self._n_rows if kept == "vectors" else 0)
         rows = Rows(numbers, self._numeric(frame, coder), values, weight, fold)
         if not coder.coders:
-            self._warn_no_categories(input_names(self))
-            self._coder, self.net_, self.history_ = coder, None, pd.DataFrame()
-            self._store([], [], Extras([], [], None), [])
+            self._keep_nothing(coder)
             return frame, codes, fold, [], self._extras
         if fresh:
             balance = objective.balance(values, weight)
@@ -172,9 +169,8 @@ class Fitting(Parameters):
         else:
             dims = [vectors.shape[1] for vectors in self._vectors]
         layout = layout_of(coder, dims, codes)
-        named = dict(zip(self._names(coder), layout.column_dims, strict=True))
-        adds_prediction = self._adds_prediction(n_folds)
-        self._name_outputs(coder, named, objective, adds_prediction, [])
+        self._check_names(coder, layout, n_folds)
+        crosses = self._named_crosses(coder) if fresh else None
         start = self._start(coder, layout, given, kept, float(weight.sum()))
         trained = train(
             rows,
@@ -186,11 +182,13 @@ class Fitting(Parameters):
             seed=seed,
         )
         evidence = self._evidence(coder, rows, codes, layout, n_folds, group)
-        extras = self._learn_extras(
-            rows, evidence, trained, self._named_crosses(coder) if fresh else None
-        )
+        extras = self._learn_extras(rows, evidence, trained, crosses)
         self._keep(coder, trained, extras, kept, float(weight.sum()))
         return frame, codes, fold, trained.tables, extras
+
+    def _set_objective(self, objective: Objective) -> None:
+        self._objective = objective
+        self.target_type_, self.classes_ = objective.target_type, objective.classes
 
     def _keep(
         self,
@@ -219,6 +217,12 @@ class Fitting(Parameters):
         self._coder, self._scaling, self._weight = coder, trained.scaling, weight
         self.net_, self.history_ = trained.net, history
         self._store(vectors, counts, final, spreads)
+
+    def _keep_nothing(self, coder: FrameCoder) -> None:
+        """Store a fit without categorical columns: numbers pass through."""
+        self._warn_no_categories(input_names(self))
+        self._coder, self.net_, self.history_ = coder, None, pd.DataFrame()
+        self._store([], [], Extras([], [], None), [])
 
     def _start(
         self,
@@ -367,6 +371,15 @@ class Fitting(Parameters):
         self.feature_groups_ = self._name_outputs(
             self._coder, dims, self._objective, extras.predictor is not None
         )
+
+    def _check_names(self, coder: FrameCoder, layout: Layout, n_folds: int) -> None:
+        """Raise a `ColumnError` if output columns would share names, before training.
+
+        Crosses are not known yet; they give way to others.
+        """
+        dims = dict(zip(self._names(coder), layout.column_dims, strict=True))
+        adds_prediction = self._adds_prediction(n_folds)
+        self._name_outputs(coder, dims, self._objective, adds_prediction, [])
 
     def _name_outputs(
         self,
@@ -557,9 +570,7 @@ class Fitting(Parameters):
             sample = Rows.of(reader.spool.sample(SAMPLE_ROWS))
             balance = self._objective.balance(sample.target, sample.weight)
             layout = layout_of(coder, self._dims(coder, balance, {}), codes)
-            named = dict(zip(self._names(coder), layout.column_dims, strict=True))
-            adds_prediction = self._adds_prediction(n_folds)
-            self._name_outputs(coder, named, self._objective, adds_prediction, [])
+            self._check_names(coder, layout, n_folds)
             trained = train_spooled(
                 reader.spool,
                 [part.vocabulary.code_counts for part in coder.coders],
@@ -590,10 +601,8 @@ class Fitting(Parameters):
                 "positive, for there is no row left to learn from."
             )
         self._coder, numbers = coder.numbered(**self._limits)
-        self._objective = objective_of(*reader.finish(numbers), self.loss)
+        self._set_objective(objective_of(*reader.finish(numbers), self.loss))
         self._n_rows = len(reader.spool)
-        self.target_type_ = self._objective.target_type
-        self.classes_ = self._objective.classes
 
     def _with_batch(
         self,

@@ -156,7 +156,7 @@ class TargetLog:
             )
             if len(self._seen) <= self._most:
                 self._seen.update(np.unique(values).tolist())
-            return values.astype(np.float64)
+            return np.asarray(values, dtype=np.float64)
         code, uniques = pd.factorize(values)
         for label in uniques:
             self._labels.setdefault(label, len(self._labels))
@@ -340,10 +340,10 @@ def _refuse_rounding(own: Any, agreed: Any, fragments: list[Any], here: Any) -> 
             kind = fragment.physical_schema.field(field.name).type
             if pt.is_integer(kind) and kind.bit_width == 64:
                 raise ColumnError(
-                    f"{here.path}: column {field.name!r} is of {field.type} in one file "
-                    f"and of {kind} in {fragment.path}, which floats would round. Write "
-                    "all files with one type, integers with nulls where cells are "
-                    "missing."
+                    f"{here.path}: column {field.name!r} is of {field.type} in one "
+                    f"file and of {kind} in {fragment.path}, which floats would round. "
+                    "Write all files with one type, integers with nulls where cells "
+                    "are missing."
                 )
 
 

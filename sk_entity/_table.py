@@ -153,7 +153,11 @@ class EmbeddingTable:
         """
         index, codes = self.vocabulary.categories, self.vocabulary.codes
         if self.vocabulary.missing_code is not None:
-            index = pd.Index([*index, np.nan], dtype=object)
+            whole = index.dtype.kind in "iu"  # as objects, Parquet takes no uint64
+            index = pd.Index(
+                [*index, pd.NA if whole else np.nan],
+                dtype={"i": "Int64", "u": "UInt64"}.get(index.dtype.kind, object),
+            )
             codes = np.append(codes, self.vocabulary.missing_code)
         vectors = self.vectors[codes] if self.subwords is None else self.look_up(index)
         frame = pd.DataFrame(

@@ -206,15 +206,14 @@ def check_target(
         return Target(kind, _as_numbers(y), None)
     if classes is not None:
         return _in_classes(y, column_or_1d(read_labels(classes, "classes")))
-    kind = type_of_target(y, input_name="y")
+    # scikit-learn's own would cast floats to integers, which very large ones are not.
+    kind = _kind_of_floats(y) if y.dtype.kind == "f" else type_of_target(y)
     if kind not in TARGET_TYPES:
         raise ValueError(
             f"Unknown label type: the target was inferred to be {kind!r}. Only "
             f"{TARGET_TYPES} are supported. Labels must be strings, integers or bools, "
             "values must be floats."
         )
-    if kind == "multiclass" and y.dtype.kind == "f":
-        kind = "continuous"
     if kind == "multiclass" and y.dtype.kind in "iu":
         n_values = len(np.unique(y))
         if n_values > MOST_INTEGER_CLASSES:
@@ -228,6 +227,12 @@ def check_target(
     classes, codes = np.unique(y, return_inverse=True)
     warn_if_numbers(classes)
     return Target(kind, codes.astype(np.int64), classes)
+
+
+def _kind_of_floats(y: NDArray[Any]) -> str:
+    """Two whole values are classes, all else is a regression's."""
+    is_whole = bool((y == np.floor(y)).all())
+    return "binary" if is_whole and len(np.unique(y)) <= 2 else "continuous"
 
 
 def warn_if_numbers(classes: NDArray[Any]) -> None:
@@ -310,8 +315,8 @@ def check_weights(
     return weights
 
 
-#: scikit-learn refuses weights that are all zero from 1.9 on, unless it is told; batches
-#: of a stream may be.
+#: scikit-learn refuses weights that are all zero from 1.9 on, unless it is told;
+#: batches of a stream may be.
 _ALL_ZERO = (
     {"allow_all_zero_weights": True}
     if "allow_all_zero_weights" in signature(_check_sample_weight).parameters
@@ -487,6 +492,7 @@ class OutputContainer:
     def __init__(
         self, estimator: Any, X: Any, frame: pd.DataFrame, schema: Schema
     ) -> None:
+        self.learned: NDArray[Any]
         self._names, self._index = estimator.get_feature_names_out(), frame.index
         self._kind = output_kind(estimator)
         inputs = input_names(estimator)
@@ -503,9 +509,7 @@ class OutputContainer:
                 )
             return
         # pandas keeps columns together.
-        self.learned: NDArray[Any] = np.empty(
-            (len(frame), n_learned), dtype=np.float32, order="F"
-        )
+        self.learned = np.empty((len(frame), n_learned), dtype=np.float32, order="F")
         self._passed = [frame.iloc[:, i] for i in kept]
         for j, i in enumerate(schema.numeric if passes else ()):
             self._passed[j] = _as_number(inputs[i], self._passed[j])
@@ -531,9 +535,7 @@ class OutputContainer:
         columns = [pl.Series(values) for values in self.learned.T]
         columns += [c.cast(pl.Float64) if c.dtype.is_decimal() else c for c in passed]
         names = map(str, self._names)
-        return pl.DataFrame(
-            {name: column for name, column in zip(names, columns, strict=True)}
-        )
+        return pl.DataFrame(dict(zip(names, columns, strict=True)))
 
 
 def _as_number(name: str, column: pd.Series) -> pd.Series:

@@ -17,7 +17,7 @@ ALLOWED = {
     "_warnings": set(),
     "_columns": {"_columns", "exceptions"},
     "_validation": {"_warnings", "_columns", "exceptions"},
-    "_categories": {"_categories", "_columns", "exceptions"},
+    "_categories": {"_categories", "_columns", "_warnings", "exceptions"},
     "_table": {"_categories", "_columns", "exceptions"},
     "_numeric": set(),
     "losses": set(),

@@ -367,7 +367,9 @@ def test_unseen_strings_get_the_vectors_of_their_pieces(games):
 
     assert nearest("Red Cars").startswith("red")
     assert nearest("bluee").startswith("blue")
-    np.testing.assert_allclose(table["zzz"], table.unknown, atol=1e-6)
+    np.testing.assert_allclose(table.look_up(["zzz"])[0], table.unknown, atol=1e-6)
+    with pytest.raises(KeyError, match="no category 'zzz'"):
+        table["zzz"]
     np.testing.assert_array_equal(
         encoder.transform(pd.DataFrame({"title": ["Red Cars"]}))[0, :2],
         table["Red Cars"],

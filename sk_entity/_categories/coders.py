@@ -13,9 +13,11 @@ from sk_entity._categories.cells import Cells
 from sk_entity._categories.hashing import HashedVocabulary, Hashing
 from sk_entity._categories.multivalued import MultiValued, element_rows
 from sk_entity._categories.subwords import Subwords
-from sk_entity._categories.vocabulary import Vocabulary
-from sk_entity._columns import factorize
-from sk_entity.exceptions import ColumnError
+from sk_entity._categories.vocabulary import Vocabulary, weighted_counts
+from sk_entity._columns import Kind, factorize
+from sk_entity._columns.keys import LARGEST_EXACT
+from sk_entity._warnings import warn
+from sk_entity.exceptions import ColumnError, RoundedIdentifiersWarning
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class TableCoder:
         vocabulary: Vocabulary
         if plan.hash_buckets is None:
             vocabulary = Vocabulary.build(values, weight, **limits)
+            _warn_if_rounded(columns[0].name, vocabulary)
         else:
             hashing = Hashing(plan.hash_buckets, seed)
             vocabulary = HashedVocabulary.build_hashed(
@@ -129,6 +132,23 @@ class TableCoder:
         if self.plan.multivalued:
             return MultiValued(self.vocabulary, self.plan.separators[k]).cells(values)
         return self.vocabulary.cells(values)
+
+
+def _warn_if_rounded(name: Any, vocabulary: Vocabulary) -> None:
+    """Warn if floats may be identifiers that lost their last digits on the way."""
+    if vocabulary.kind is not Kind.FLOAT or not len(vocabulary.categories):
+        return
+    floats = vocabulary.categories.to_numpy().astype(np.float64)
+    size = np.abs(floats)
+    large = (size >= LARGEST_EXACT) & (size < 2.0**64)
+    if large.any() and (floats == np.floor(floats)).all():
+        warn(
+            f"Column {name!r} holds whole numbers as floats, for example "
+            f"{floats[large][0]!r}: beyond 2**53 neighbours share one float. If they "
+            "are identifiers, read them in an integer dtype (nullable 'Int64' where "
+            "cells are missing) or as text.",
+            RoundedIdentifiersWarning,
+        )
 
 
 def plan_tables(
@@ -272,7 +292,8 @@ def _union(
         return parts[0]
     pairs = [_weighed(*part) for part in parts]
     union = pd.concat([values for values, _ in pairs], ignore_index=True)
-    return union.rename(columns[0].name), np.concatenate([w for _, w in pairs])
+    union.name = columns[0].name
+    return union, np.concatenate([w for _, w in pairs])
 
 
 def _weighed(
@@ -280,7 +301,7 @@ def _weighed(
 ) -> tuple[pd.Series, NDArray[np.float64]]:
     """Return the distinct values of a column, whatever its dtype, and their weights."""
     row, keys = factorize(values)
-    total = np.bincount(row.astype(np.intp) + 1, weights, len(keys) + 1)
+    total = weighted_counts(row.astype(np.intp) + 1, weights, len(keys) + 1)
     cells = np.empty(len(keys) + 1, dtype=object)
     cells[1:] = keys.values.tolist()
     return pd.Series(cells), total

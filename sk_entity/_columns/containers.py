@@ -81,7 +81,7 @@ def read_series(values: Any, name: Any = None) -> pd.Series:
         return values
     if isinstance(values, (pd.Index, pd.api.extensions.ExtensionArray)):
         return pd.Series(values, name=name)
-    if _is_polars(values) and hasattr(values, "to_arrow") and values.ndim == 1:
+    if _is_polars(values) and not hasattr(values, "columns"):
         return _from_polars(values).rename(name)
     if hasattr(values, "type") and hasattr(values, "null_count"):  # pyarrow
         return _from_arrow(values).rename(name)
@@ -115,7 +115,7 @@ def plain(values: pd.Series) -> pd.Series:
 
 
 def _objects(cells: Sequence[Any]) -> pd.Series:
-    """Return cells as they are; pandas would turn None into NaN, and lists into rows."""
+    """Return cells as they are; pandas makes NaN of None, and rows of lists."""
     found = np.empty(len(cells), dtype=object)
     for i, cell in enumerate(cells):
         found[i] = cell
@@ -173,7 +173,8 @@ def _from_arrow(values: Any) -> pd.Series:
         if not values.null_count:
             return pd.Series(_numpy(values), copy=False)
         name = "boolean" if pt.is_boolean(kind) else _nullable(str(kind))
-        array = pd.api.types.pandas_dtype(name).__from_arrow__(values)
+        dtype: Any = pd.api.types.pandas_dtype(name)
+        array = dtype.__from_arrow__(values)
         return pd.Series(array, copy=False)
     if str(kind).endswith("_view"):
         wide = pa.large_string() if "string" in str(kind) else pa.large_binary()

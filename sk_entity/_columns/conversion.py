@@ -100,7 +100,7 @@ def _of_width(keys: Keys, known: Known) -> Keys:
 
 def _refuse_rounded(keys: Keys, known: Known, name: Hashable) -> None:
     """Raise a `ColumnError` if a whole number of fit rounds to a float of the batch."""
-    floats = pd.to_numeric(keys.values).to_numpy(dtype=np.float64)
+    floats = keys.values.to_numpy().astype(np.float64)
     large = floats[np.abs(floats) >= LARGEST_EXACT]
     if not len(large) or known.kind not in (Kind.INTEGER, Kind.MIXED):
         return
@@ -155,7 +155,7 @@ def _to_text(value: Any) -> Any:
 
 
 def _whole(value: Any) -> int | None:
-    """Return a number as an int if it is one, exactly; None: it is not, or may not be."""
+    """Return a number as an int if it is exactly one; None: it may not be."""
     if isinstance(value, int):
         return value
     if isinstance(value, float):

@@ -46,7 +46,8 @@ def _read_parquet(path: Path) -> tuple[pd.Series, pd.DataFrame]:
     frame = read_frame(table)
     assert frame is not None
     about = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}"))
-    named = [x for x in about.get("index_columns", ()) if x in frame.columns]
+    index = [x for x in about.get("index_columns", ()) if isinstance(x, str)]
+    named = [x for x in index if x in frame.columns]
     name = named[0] if named else frame.columns[0]
     return frame[name], frame.drop(columns=name)
 
@@ -54,8 +55,8 @@ def _read_parquet(path: Path) -> tuple[pd.Series, pd.DataFrame]:
 def _read_csv(path: Path) -> tuple[pd.Series, pd.DataFrame]:
     """Read the first column as the text that it is, the others as numbers.
 
-    CSV writes the empty string and a missing value alike. `EmbeddingTable.to_frame` puts
-    missing values last, so an empty key is missing in the last row, and else a string.
+    CSV writes the empty string and a missing value alike. `EmbeddingTable.to_frame`
+    puts missing values last, so an empty key is missing in the last row, else a string.
     """
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     keys = frame.iloc[:, 0].astype(object)
@@ -96,13 +97,14 @@ def _parser(known: Known) -> Callable[[str], Any]:
         for value in known.values:
             by_text.setdefault(str(value), value)
         return lambda text: by_text.get(text, text)
-    return {
+    parsers: dict[Kind, Callable[[str], Any]] = {
         Kind.INTEGER: int,
         Kind.FLOAT: float,
         Kind.DECIMAL: Decimal,
         Kind.BOOLEAN: _boolean,
         Kind.BINARY: _binary,
-    }[known.kind]
+    }
+    return parsers[known.kind]
 
 
 def _boolean(text: str) -> bool:

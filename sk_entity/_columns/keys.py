@@ -32,7 +32,7 @@ class Keys:
     Attributes
     ----------
     values : Index
-        int64, uint64 or float64 where that holds them exactly, otherwise Python objects.
+        int64, uint64 or float64 where that holds them exactly, else Python objects.
     kind : Kind
     exact : Index or None
         Of narrow floats, float64 of what they are in binary; ``values`` are then the
@@ -94,7 +94,8 @@ def _keys(name: Hashable, index: pd.Index, column: pd.Series) -> Keys:
     if kind is Kind.INTEGER:
         return Keys(_integers(index), kind)
     if kind is Kind.FLOAT:
-        narrow = np.dtype(getattr(dtype, "numpy_dtype", dtype))
+        width: Any = getattr(dtype, "numpy_dtype", dtype)
+        narrow = np.dtype(width)
         floats = index.to_numpy(dtype=narrow, na_value=np.nan)
         return floats_to_keys(floats)
     return Keys(index.astype(object), kind)
@@ -110,7 +111,7 @@ def floats_to_keys(floats: NDArray[Any]) -> Keys:
 
 def shortest(floats: NDArray[Any]) -> pd.Index:
     """Return the shortest decimals that tell narrow floats apart, as float64."""
-    return pd.Index(floats.astype(str).astype(np.float64) + 0.0)
+    return pd.Index(np.asarray(floats.astype(str).astype(np.float64) + 0.0))
 
 
 def narrowed(floats: pd.Index) -> pd.Index:
@@ -132,20 +133,25 @@ def _integers(index: pd.Index) -> pd.Index:
 
 def _of_cells(index: pd.Index, kind: Kind) -> pd.Index:
     """Return the distinct cells of an object column, in a dtype that holds them."""
-    cells = index.to_numpy(dtype=object)
+    cells = _exact(index.to_numpy(dtype=object), kind)
+    found: pd.Index = pd.Index(cells, dtype=cells.dtype)  # text stays as objects
+    return found
+
+
+def _exact(cells: NDArray[Any], kind: Kind) -> NDArray[Any]:
     if kind is Kind.INTEGER:
         for dtype in (np.int64, np.uint64):
             bounds = np.iinfo(dtype)
             if all(bounds.min <= x <= bounds.max for x in cells):
-                return pd.Index(cells.astype(dtype))
-        return pd.Index([int(x) for x in cells], dtype=object)
+                return np.asarray(cells, dtype=dtype)
+        return np.asarray([int(x) for x in cells], dtype=object)
     if kind is Kind.FLOAT:
         floats = cells.astype(np.float64)
         if all(x == y for x, y in zip(floats.tolist(), cells.tolist(), strict=True)):
-            return pd.Index(floats + 0.0)
+            return np.asarray(floats + 0.0)
     if kind is Kind.DECIMAL:
-        return pd.Index([as_decimal(x) for x in cells], dtype=object)
-    return index.astype(object)
+        return np.asarray([as_decimal(x) for x in cells], dtype=object)
+    return cells
 
 
 def as_decimal(value: Any) -> Any:

@@ -83,14 +83,17 @@ def _typed(column: pd.Series, what: str) -> NDArray[Any]:
     missing = column.isna().to_numpy()
     if kind is Kind.TEXT:
         cells = column.to_numpy(dtype=object)
-        return np.where(missing, None, cells) if missing.any() else cells
+        if missing.any():
+            cells = cells.copy()
+            cells[missing] = None
+        return cells
     if kind is Kind.NOTHING:
         return np.full(len(column), np.nan)
     if pdt.is_object_dtype(column.dtype) or kind is Kind.DECIMAL:
         return _numbers(column, kind, missing)
     if missing.any() or kind is Kind.FLOAT:
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    dtype = getattr(column.dtype, "numpy_dtype", column.dtype)
+    dtype: Any = getattr(column.dtype, "numpy_dtype", column.dtype)
     return np.asarray(column.to_numpy(dtype=dtype))
 
 

@@ -33,7 +33,7 @@ def exact_floats(name: str, column: pd.Series) -> NDArray[np.float64]:
         return _floats_of_cells(name, column)
     if not pdt.is_numeric_dtype(dtype) or pdt.is_complex_dtype(dtype):
         _refuse(name, column)
-    floats: NDArray[np.float64] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    floats = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     if pdt.is_integer_dtype(dtype):
         _refuse_large(name, floats)
     return floats
@@ -42,7 +42,7 @@ def exact_floats(name: str, column: pd.Series) -> NDArray[np.float64]:
 def for_booster(name: str, column: pd.Series) -> pd.Series:
     """Return a numeric column in a dtype of its own that LightGBM takes.
 
-    Arrow numbers become NumPy or nullable ones, decimals and objects floats; others stay.
+    Arrow numbers become NumPy or nullable ones, decimals and objects floats.
     """
     if pdt.is_object_dtype(column.dtype):
         return pd.Series(exact_floats(name, column), index=column.index, copy=False)

@@ -119,7 +119,7 @@ def _is_number(found: ColumnType) -> bool:
 
 
 def _holds_containers(found: ColumnType) -> bool:
-    """Whether cells of an object column are lists and the like: one of them is shown."""
+    """Whether cells of an object column are lists and the like."""
     return found.kind is Kind.NESTED and found.dtype == "object"
 
 

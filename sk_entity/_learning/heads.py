@@ -5,11 +5,11 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from skorch import NeuralNet
 from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 from sk_entity._learning.batches import BatchIterator, TensorRows
+from sk_entity._learning.interruptible import InterruptibleNet
 from sk_entity._learning.modules import Decoder, EmbeddingNet
 from sk_entity._learning.net import CosineRate
 from sk_entity._learning.sizes import Schedule
@@ -99,7 +99,7 @@ class FoldHeads(nn.Module):
         return torch.baddbmm(output, inputs, self.skip)
 
 
-class HeadNet(NeuralNet):
+class HeadNet(InterruptibleNet):
     """A skorch net that keeps from each head the rows of its fold.
 
     Parameters

@@ -33,7 +33,7 @@ def isolated(seed: int) -> Iterator[None]:
 
 
 def _enter(seed: int, entered: list[int]) -> None:
-    """Save what the process has, and note how many threads this one is to have again."""
+    """Save what the process has; note the threads that this one is to have again."""
     global _inside, _n_threads, _state
     with _lock:
         n_threads = torch.get_num_threads()

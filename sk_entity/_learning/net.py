@@ -5,21 +5,17 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.utils import to_tensor
 from torch import Tensor
 
 from sk_entity._learning.batches import TensorRows
+from sk_entity._learning.interruptible import InterruptibleNet, StopTraining
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity.exceptions import DivergenceError
 
 
-class StopTraining(Exception):
-    """Training has ended before its last epoch, as it should."""
-
-
-class EntityNet(NeuralNet):
+class EntityNet(InterruptibleNet):
     """A skorch net with an honest decoder.
 
     A batch is used twice. The *decoder* learns from the row's own fold table, which
@@ -58,35 +54,6 @@ class EntityNet(NeuralNet):
         self.shrinkage = shrinkage
         self.generator = generator
         super().__init__(module, *args, **kwargs)
-
-    def partial_fit(
-        self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any
-    ) -> "EntityNet":
-        """Train, as skorch does, except that an interrupt goes up."""
-        if not self.initialized_:
-            self.initialize()
-        self.notify("on_train_begin", X=X, y=y)
-        try:
-            self.fit_loop(X, y, **fit_params)
-        except StopTraining:
-            pass
-        finally:
-            self.notify("on_train_end", X=X, y=y)
-        return self
-
-    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
-        """Tell all callbacks; see `partial_fit` for interrupts.
-
-        skorch's EarlyStopping stops by an interrupt of its own.
-        """
-        getattr(self, method_name)(self, **cb_kwargs)
-        for _, callback in self.callbacks_:
-            try:
-                getattr(callback, method_name)(self, **cb_kwargs)
-            except KeyboardInterrupt as interrupt:
-                if _has_stopped(callback, method_name):
-                    raise StopTraining from interrupt
-                raise
 
     def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Stop where the loss is no number any more."""
@@ -218,15 +185,6 @@ def diverged(when: str, rates: list[float]) -> DivergenceError:
         f"rates of {shown} (decoder and tables). Lower learning_rate, clip or scale "
         "extreme targets and numeric columns, check a loss or net of your own, or pass "
         "early_stopping=True, which goes back to the best epoch."
-    )
-
-
-def _has_stopped(callback: Any, method_name: str) -> bool:
-    """Whether an interrupt is how skorch's early stopping stops."""
-    return (
-        isinstance(callback, EarlyStopping)
-        and method_name == "on_epoch_end"
-        and callback.misses_ >= callback.patience
     )
 
 

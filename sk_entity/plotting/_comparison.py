@@ -60,6 +60,6 @@ class EncoderComparisonDisplay:
             **AS_TEXT,
         )
         if failed:
-            failed = ", ".join(failed)
-            self.ax_.set_title(f"failed: {failed}", fontsize="small", **AS_TEXT)
+            title = f"failed: {', '.join(failed)}"
+            self.ax_.set_title(title, fontsize="small", **AS_TEXT)
         return self

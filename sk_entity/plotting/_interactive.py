@@ -109,7 +109,8 @@ def _figure(display: Any, n_neighbours: int) -> Any:
 
 def _with_neighbours(display: Any, n_neighbours: int) -> pd.DataFrame:
     """Return the map's frame with number, shown value and neighbours of each."""
-    frame, dim = display.frame, display.table.dim
+    frame: pd.DataFrame = display.frame
+    dim = display.table.dim
     values = [html.escape(str(value)) for value in frame.index]
     vectors = display.table.to_frame().to_numpy()[:, :dim]
     k = min(n_neighbours, len(frame) - 1)

@@ -1,0 +1,134 @@
+"""An interrupt comes through at any moment, and the encoder is as it was."""
+
+import os
+import random
+import signal
+import tempfile
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback, EarlyStopping
+
+from sk_entity import EntityEmbeddingEncoder
+from sk_entity.datasets import make_entities
+
+#: Interrupts of each method; `SK_ENTITY_INTERRUPTS=40` makes it 200 in all.
+TIMES = int(os.environ.get("SK_ENTITY_INTERRUPTS", "2"))
+DATA = make_entities(300, n_categories=(9, 5), random_state=0)
+
+
+def encoder():
+    return EntityEmbeddingEncoder(max_epochs=4, random_state=0)
+
+
+def frames():
+    for start in range(0, 300, 100):
+        rows = slice(start, start + 100)
+        yield DATA.X[rows].assign(y=DATA.y[rows])
+
+
+METHODS = {
+    "fit": lambda e: e.fit(DATA.X, DATA.y),
+    "fit_transform": lambda e: e.fit_transform(DATA.X, DATA.y),
+    "partial_fit": lambda e: e.partial_fit(DATA.X, DATA.y),
+    "fit_stream": lambda e: e.fit_stream(frames, "y"),
+    "cross_val_score": lambda e: cross_val_score(
+        make_pipeline(e, Ridge()), DATA.X, DATA.y, cv=2
+    ),
+}
+
+
+def spools():
+    """Return temporary files of ours, deleted ones that are open included."""
+    named = [f for f in os.listdir(tempfile.gettempdir()) if f.startswith("sk_entity_")]
+    if not os.path.isdir("/proc/self/fd"):
+        return named
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            named.append(os.readlink(f"/proc/self/fd/{fd}"))
+        except OSError:
+            continue
+    temporary = tempfile.gettempdir()
+    return [f for f in named if f.startswith((f"{temporary}/#", f"{temporary}/sk_en"))]
+
+
+def interrupted(action, delay):
+    """Return whether an interrupt after ``delay`` seconds came before the end."""
+    sent = threading.Event()
+
+    def send():
+        time.sleep(delay)
+        sent.set()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    sender = threading.Thread(target=send)
+    try:
+        sender.start()
+        action()
+        early = not sent.is_set()
+        sender.join()
+        time.sleep(0.01)
+    except KeyboardInterrupt:
+        sender.join()
+        return True
+    assert early, "the interrupt was swallowed"
+    return False
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_interrupt_comes_through(method):
+    action = METHODS[method]
+    fitted = encoder().fit(DATA.X, DATA.y)
+    before, state = fitted.transform(DATA.X), dict(vars(fitted))
+    start = time.perf_counter()
+    action(encoder())
+    seconds = time.perf_counter() - start
+    draw = random.Random(method)
+    threads, rng, open_before = torch.get_num_threads(), torch.get_rng_state(), spools()
+    hits = 0
+    for k in range(TIMES):
+        one = fitted if k % 2 else encoder()
+        hit = interrupted(lambda one=one: action(one), draw.uniform(0, seconds))
+        hits += hit
+        assert spools() == open_before
+        assert torch.get_num_threads() == threads
+        assert torch.equal(torch.get_rng_state(), rng)
+        if not hit:
+            fitted = encoder().fit(DATA.X, DATA.y)
+            state = dict(vars(fitted))
+        elif one is fitted:
+            assert vars(fitted) == state or method == "cross_val_score"
+            np.testing.assert_array_equal(fitted.transform(DATA.X), before)
+        else:
+            with pytest.raises(NotFittedError):
+                one.transform(DATA.X)
+    print(f"{method}: {hits} of {TIMES} came before the end, all came through")
+
+
+class Interrupt(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 2:
+            raise KeyboardInterrupt
+
+
+def test_early_stopping_is_no_interrupt():
+    X = pd.DataFrame({"c": ["a", "b", "d"] * 40})
+    y = np.random.default_rng(0).normal(size=120)
+    for callback in (Interrupt(), Interrupt):
+        params = {"callbacks": [callback]}
+        with pytest.raises(KeyboardInterrupt):
+            EntityEmbeddingEncoder(max_epochs=9, net_params=params).fit(X, y)
+    stopping = EarlyStopping(monitor="train_loss", patience=2, threshold=10)
+    params = {"callbacks": [stopping]}
+    stopped = EntityEmbeddingEncoder(max_epochs=9, net_params=params).fit(X, y)
+    assert len(stopped.history_) == 3
+    own = EntityEmbeddingEncoder(max_epochs=90, early_stopping=True, random_state=0)
+    assert len(own.fit(X, y).history_) < 90
