@@ -9,7 +9,7 @@ STAMP = $(VENV)/.installed-$(1)
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo examples gallery test check lint types doctest coverage format wheel-test min-versions bench clean
+.PHONY: help demo examples gallery test check lint types doctest coverage fuzz format wheel-test min-versions bench clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ types: $(call STAMP,dev)  ## Mypy, strict, on the package.
 
 coverage: $(call STAMP,dev)  ## Tests and doctests with warnings as errors; lines and branches covered.
 	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term-missing
+
+fuzz: $(call STAMP,dev)  ## 10,000 messy frames: a right result or a documented error.
+	SK_ENTITY_FUZZ=10000 $(BIN)/python -m pytest -q -s tests/test_fuzz.py
 
 format: $(call STAMP,dev)  ## Format the code and fix what ruff can fix.
 	$(BIN)/ruff check --fix .

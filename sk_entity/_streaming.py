@@ -283,7 +283,7 @@ def _parquet_batches(path: str | Path) -> Iterator[tuple[Any, str]]:
                     try:
                         columns.append(batch.column(field.name).cast(field.type))
                     except (KeyError, pa.ArrowException) as error:
-                        raise ColumnError(
+                        raise FileError(
                             f"{fragment.path}: column {field.name!r} is not there or "
                             f"not of type {field.type}, as in other files: {error}."
                         ) from error
@@ -299,8 +299,13 @@ def _agreed(dataset: Any, fragments: list[Any]) -> Any:
         If a column has types in two files that no type holds.
     """
     import pyarrow as pa
+    import pyarrow.dataset as ds
 
-    partitions = set(dataset.partitioning.schema.names)
+    partitions = {
+        name
+        for fragment in fragments
+        for name in ds.get_partition_keys(fragment.partition_expression)
+    }
     schema = pa.schema([f for f in dataset.schema if f.name in partitions])
     for fragment in fragments:
         own = fragment.physical_schema.remove_metadata()
@@ -310,7 +315,7 @@ def _agreed(dataset: Any, fragments: list[Any]) -> Any:
                 [own, schema.remove_metadata()], promote_options="permissive"
             )
         except pa.ArrowException as error:
-            raise ColumnError(
+            raise FileError(
                 f"{fragment.path}: a column has another type than in the files before: "
                 f"{error}. Write all files with one type a column."
             ) from error
@@ -339,7 +344,7 @@ def _refuse_rounding(own: Any, agreed: Any, fragments: list[Any], here: Any) -> 
                 continue
             kind = fragment.physical_schema.field(field.name).type
             if pt.is_integer(kind) and kind.bit_width == 64:
-                raise ColumnError(
+                raise FileError(
                     f"{here.path}: column {field.name!r} is of {field.type} in one "
                     f"file and of {kind} in {fragment.path}, which floats would round. "
                     "Write all files with one type, integers with nulls where cells "
@@ -355,6 +360,10 @@ def take_column(frame: pd.DataFrame, name: str, what: str) -> pd.Series:
             f"columns are {list(frame.columns)[:20]!r}."
         )
     return frame[name]
+
+
+class FileError(ColumnError):
+    """A `ColumnError` that names its file."""
 
 
 class StreamReader:
@@ -411,7 +420,7 @@ class StreamReader:
         try:
             yield
         except (ValueError, TypeError) as error:
-            if self.place in str(error):
+            if isinstance(error, FileError):
                 raise
             kind = type(error)
             if kind.__module__.split(".")[0] not in ("builtins", "sk_entity"):

@@ -199,3 +199,26 @@ def test_a_comparison_shows_intervals_and_who_failed():
     assert labels == ["a  0.6000", "b  0.7333"]
     assert display.ax_.get_title() == "failed: c"
     assert "score less that of a (95 % interval)" in display.ax_.get_xlabel()
+
+
+@pytest.mark.parametrize(
+    "names", [["$", "$$", "$x^$"], ["$5 - $10", "<b>a</b>", "\\frac"]]
+)
+def test_markup_in_names_is_text(names):
+    X = pd.DataFrame({"$price$": names * 40})
+    encoder = EntityEmbeddingEncoder(max_epochs=1, random_state=0, embedding_dim=2)
+    encoder.fit(X, np.arange(120.0))
+    color = pd.Series(dict(zip(names, ["$a$", "$b$", "<c>"], strict=True)), name="$by$")
+    display = EmbeddingMapDisplay.from_encoder(encoder, "$price$", color_by=color)
+    display.figure_.canvas.draw()
+    legend = display.ax_.get_legend()
+    texts = [
+        *display.ax_.texts,
+        display.ax_.title,
+        *legend.get_texts(),
+        legend.get_title(),
+    ]
+    texts += [display.ax_.xaxis.label, display.ax_.yaxis.label]
+    assert not any(text.get_parse_math() for text in texts)
+    page = display.to_html()
+    assert "<b>a</b>" not in page
