@@ -4,6 +4,7 @@ Values become codes (`_categories`), codes become vectors by training (`_learnin
 vectors are a table (`_table`), and the table is looked up here.
 """
 
+import copy
 from typing import Any, ClassVar
 
 import numpy as np
@@ -279,7 +280,9 @@ class EntityEmbeddingEncoder(TransformerMixin, Display, Fitting):
         ValueError
             If a parameter, y or sample_weight is invalid.
         """
-        self._fit(X, y, sample_weight, groups, offset, kept=self._kept_by_fit())
+        attempt, kept = copy.copy(self), self._kept_by_fit()
+        attempt._learn(X, y, sample_weight, groups, offset, kept=kept)
+        self._become(attempt)
         return self
 
     def _kept_by_fit(self) -> str:
@@ -334,7 +337,9 @@ class EntityEmbeddingEncoder(TransformerMixin, Display, Fitting):
             If y holds a class that the first call did not know, and as :meth:`fit`.
         """
         kept = "vectors" if hasattr(self, "_coder") else "nothing"
-        self._fit(X, y, sample_weight, groups, offset, classes=classes, kept=kept)
+        attempt, given = copy.copy(self), (sample_weight, groups, offset)
+        attempt._learn(X, y, *given, classes=classes, kept=kept)
+        self._become(attempt)
         return self
 
     def fit_stream(
@@ -420,10 +425,12 @@ class EntityEmbeddingEncoder(TransformerMixin, Display, Fitting):
         features : ndarray (float64) or DataFrame of shape (n_rows, n_columns_out)
             The columns that :meth:`get_feature_names_out` names.
         """
+        attempt, kept = copy.copy(self), self._kept_by_fit()
+        learned = attempt._learn(X, y, sample_weight, groups, offset, kept=kept)
         # The rows of fold k read table k, which never saw their targets.
-        return self._features(
-            X, *self._fit(X, y, sample_weight, groups, offset, kept=self._kept_by_fit())
-        )
+        features = attempt._features(X, *learned)
+        self._become(attempt)
+        return features
 
     def transform(self, X: Any) -> Any:
         """Return the features of new rows.

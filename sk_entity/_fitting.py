@@ -78,33 +78,6 @@ class Fitting(Parameters):
     classes_: Any
     net_: Any
 
-    def _fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        groups: Any,
-        offset: Any,
-        *,
-        classes: Any = None,
-        kept: str = "nothing",
-    ) -> tuple[
-        pd.DataFrame, Codes, NDArray[np.int32], list[NDArray[np.float32]], Extras
-    ]:
-        """Fit; return the frame, its codes and folds, and tables and extras by fold.
-
-        ``kept`` of an earlier fit: "nothing"; "space", the decoder and what makes
-        vectors mean what they meant; or "vectors", all of it.
-
-        A transaction: whatever interrupts it, the encoder is as it was.
-        """
-        attempt = copy.copy(self)
-        learned = attempt._learn(
-            X, y, sample_weight, groups, offset, classes=classes, kept=kept
-        )
-        self._become(attempt)
-        return learned
-
     def _become(self, attempt: "Fitting") -> None:
         """Take over all that a finished attempt holds, in one assignment."""
         self.__dict__ = dict(vars(attempt))
@@ -117,12 +90,19 @@ class Fitting(Parameters):
         groups: Any,
         offset: Any,
         *,
-        classes: Any,
+        classes: Any = None,
         kept: str,
     ) -> tuple[
         pd.DataFrame, Codes, NDArray[np.int32], list[NDArray[np.float32]], Extras
     ]:
-        """As `_fit`, on an attempt: what it sets, nobody sees until it is done."""
+        """Fit; return the frame, its codes and folds, and tables and extras by fold.
+
+        ``kept`` of an earlier fit: "nothing"; "space", the decoder and what makes
+        vectors mean what they meant; or "vectors", all of it.
+
+        On an attempt, a copy of the encoder: what it sets, nobody sees until `_become`.
+        So a fit is a transaction: whatever interrupts it, the encoder is as it was.
+        """
         # Here, not at the top: ``import sk_entity`` and ``transform`` need no torch.
         from sk_entity._learning.rows import Rows
         from sk_entity._learning.trainer import train
@@ -540,7 +520,7 @@ class Fitting(Parameters):
     def _fit_stream(
         self, source: Any, target: str, sample_weight: str | None, groups: str | None
     ) -> None:
-        """Fit from a stream: a transaction, as `_fit`."""
+        """Fit from a stream: a transaction, as `_learn`."""
         attempt = copy.copy(self)
         attempt._learn_stream(source, target, sample_weight, groups)
         self._become(attempt)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import wraps
+from inspect import signature
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeVar, cast
 
@@ -23,9 +24,11 @@ Init = TypeVar("Init", bound=Callable[..., None])
 def _refusing_strangers(init: Init) -> Init:
     """Return an ``__init__`` that says which parameter an unknown one may be."""
 
+    # Its own: a subclass may have others, and pass these on.
+    known = [*signature(init).parameters][1:]
+
     @wraps(init)
     def checked(self: Any, *args: Any, **kwargs: Any) -> None:
-        known = type(self)._get_param_names()
         for name in kwargs:
             if name not in known:
                 raise TypeError(_stranger(self, name, known))

@@ -189,3 +189,14 @@ def test_what_an_encoder_tells():
         if name.startswith("_") and name != "__version__"
     ]
     assert all(getattr(sk_entity, name) is not None for name in dir(sk_entity))
+
+
+def test_subclasses_may_have_parameters_of_their_own():
+    class Short(EntityEmbeddingEncoder):
+        def __init__(self, cols="all", epochs=1):
+            super().__init__(cols, max_epochs=epochs)
+            self.cols, self.epochs = cols, epochs
+
+    assert Short(epochs=3).max_epochs == 3
+    with pytest.raises(TypeError, match="epoch"):
+        Short(epoch=3)
