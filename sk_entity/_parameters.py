@@ -23,7 +23,6 @@ Init = TypeVar("Init", bound=Callable[..., None])
 
 def _refusing_strangers(init: Init) -> Init:
     """Return an ``__init__`` that says which parameter an unknown one may be."""
-
     # Its own: a subclass may have others, and pass these on.
     known = [*signature(init).parameters][1:]
 
