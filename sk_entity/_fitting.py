@@ -245,7 +245,7 @@ class Fitting(Parameters):
     ) -> FrameCoder:
         if fresh:
             return self._build_coder(frame, weight, seed, **self._limits)
-        self._coder.schema.check_labels(frame)
+        self._coder.schema.check_further(frame)
         return self._coder.extend(frame, weight, **self._limits)
 
     def _build_coder(
@@ -594,7 +594,7 @@ class Fitting(Parameters):
     ) -> FrameCoder:
         """Return the coder with a batch's values; the first batch opens the spool."""
         if coder is not None:
-            coder.schema.check_labels(frame)
+            coder.schema.check_further(frame)
             return coder.extend(frame, weight)
         coder = self._build_coder(frame, weight, seed)
         schema = coder.schema

@@ -88,10 +88,7 @@ def test_boosters_take_hostile_names(output):
     assert len(set(encoder.get_feature_names_out())) == features.shape[1]
     assert list(encoder.feature_groups_)[:half] == names[:half]
     for booster in BOOSTERS.values():
-        given = features.to_pandas() if output == "polars" else features
-        booster.fit(given, np.arange(n))
-    if output == "polars":
-        BOOSTERS["hist"].fit(features, np.arange(n))
+        booster.fit(features, np.arange(n))
 
 
 @settings(max_examples=100, deadline=None)

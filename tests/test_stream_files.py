@@ -94,3 +94,17 @@ def test_batches_that_read_a_column_otherwise():
     text = first.assign(id=["1", "A"] * 20)
     with pytest.raises(ColumnError, match=r"batch 2.*'id' was of type integer.*'A'"):
         EntityEmbeddingEncoder(["id"], **FAST).fit_stream([first, text], "y")
+
+
+def test_a_column_without_a_value_yet():
+    y = np.arange(40.0)
+    first = pd.DataFrame({"c": ["a", "b"] * 20, "n": [None] * 40, "y": y})
+    encoder = EntityEmbeddingEncoder(**FAST)
+    encoder.fit_stream([first, first.assign(n="x")], "y")
+    assert counts(encoder, "n")["x"] == 40
+    numbers = first.assign(n=1.5)
+    with pytest.raises(ColumnError, match=r"batch 2: Column 'n' held only missing"):
+        encoder.fit_stream([first, numbers], "y")
+    chosen = EntityEmbeddingEncoder(["c", "n"], **FAST)
+    chosen.fit_stream([first, numbers], "y")
+    assert counts(chosen, "n")[1.5] == 40

@@ -30,6 +30,8 @@ class Schema:
         through untouched.
     nested : tuple of int
         The categorical columns whose cells may hold several values.
+    undecided : tuple of int
+        Categories for want of a value: nobody chose them, and all cells were missing.
     """
 
     labels: tuple[Hashable, ...]
@@ -39,6 +41,23 @@ class Schema:
     numeric: tuple[int, ...]
     others: tuple[int, ...]
     nested: tuple[int, ...] = ()
+    undecided: tuple[int, ...] = ()
+
+    def check_further(self, frame: pd.DataFrame) -> None:
+        """Raise a `ColumnError` if further rows show that a column is one of numbers.
+
+        Also where `check_labels` raises.
+        """
+        self.check_labels(frame)
+        for i in self.undecided:
+            found = read_type(frame.iloc[:, i])
+            if _is_number(found):
+                raise ColumnError(
+                    f"Column {self.labels[i]!r} held only missing values in the first "
+                    "rows and was taken for a category; now it holds numbers "
+                    f"({found}). Name the categorical columns, "
+                    "categorical_features=[...], or put rows first that have a value."
+                )
 
     def check_labels(self, frame: pd.DataFrame) -> None:
         """Raise a `ValueError` if the columns are others than those of fit.
@@ -111,6 +130,7 @@ def read_schema(
         numeric=numeric,
         others=tuple(i for i in rest if i not in set(numeric)),
         nested=tuple(i for i in chosen if i in several),
+        undecided=tuple(i for i in chosen if by_type and types[i].kind is Kind.NOTHING),
     )
 
 
