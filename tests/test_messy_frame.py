@@ -115,6 +115,10 @@ def test_column_names_that_are_not_strings():
     X = pd.DataFrame({0: ["a", "b"] * 20, 1: range(40)})
     fitted = EntityEmbeddingEncoder(**FAST).fit(X, np.arange(40.0) + 0.5)
     assert list(fitted.get_feature_names_out()) == ["x0_00", "x1"]
+    rows = X[:2].to_numpy()
+    np.testing.assert_array_equal(fitted.transform(rows), fitted.transform(X[:2]))
+    with pytest.raises(ValueError, match=r"feature names .* in fit they were \[0, 1\]"):
+        fitted.transform(X[[1, 0]])
     mixed = X.rename(columns={0: "a"})
     with pytest.raises(TypeError, match="string"):
         EntityEmbeddingEncoder(**FAST).fit(mixed, np.arange(40.0) + 0.5)

@@ -66,7 +66,8 @@ class Schema:
         """
         labels = tuple(frame.columns)
         strings = all(isinstance(label, str) for label in (*labels, *self.labels))
-        if strings or labels == self.labels or _positional(self.labels):
+        nameless = _positional(self.labels) or _positional(labels)
+        if strings or labels == self.labels or nameless:
             return
         raise ValueError(
             "The feature names should match those that were passed during fit: X has "
@@ -76,7 +77,7 @@ class Schema:
 
 
 def _positional(labels: tuple[Hashable, ...]) -> bool:
-    """Whether fit got an array, whose columns have numbers for names."""
+    """Whether these are the names that the columns of an array get."""
     return labels == tuple(f"x{i}" for i in range(len(labels)))
 
 
