@@ -646,9 +646,9 @@ def tell(report: Report, handle_unknown: str) -> None:
             "Read the columns in the types of fit, or fit a new encoder.",
             ColumnTypeWarning,
         )
-    asked = [*report.unknown] if handle_unknown == "warn" else report.only_unknown
+    asked = report.unknown if handle_unknown == "warn" else report.only_unknown
     if asked:
-        shown = "; ".join(report.unknown[name] for name in asked)
+        shown = "; ".join(map(report.describe, asked))
         warn(
             "Columns hold values that training did not show, and "
             f"{'only' if handle_unknown != 'warn' else 'in all'} these: {shown}. They "

@@ -125,16 +125,17 @@ class Report:
     Attributes
     ----------
     notes : list of TypeNote
-    unknown : dict of str to str
-        Of each column with unknown cells, how many, and examples.
+    unknown : list of str
+        Columns with unknown cells.
     only_unknown : list of str
         Columns of two cells or more all of which are unknown.
     """
 
     def __init__(self) -> None:
         self.notes: list[TypeNote] = []
-        self.unknown: dict[str, str] = {}
+        self.unknown: list[str] = []
         self.only_unknown: list[str] = []
+        self._cells: dict[str, tuple[pd.Series, Cells]] = {}
 
     def add(self, values: pd.Series, cells: Cells) -> None:
         """Note what is odd about a column."""
@@ -143,14 +144,19 @@ class Report:
             self.notes.append(cells.note)
         if not cells.strange.any():
             return
-        some = values.iloc[np.flatnonzero(cells.strange)[:100]]
-        shown = dict.fromkeys(map(repr, some))
-        examples = ", ".join(list(shown)[:3])
-        n = int(cells.strange.sum())
-        self.unknown[name] = f"{name!r} ({n} of {len(values)}: {examples})"
-        n_here = len(values) - int(cells.missing.sum())
-        if n_here > 1 and int(cells.unknown.sum()) == n_here:
+        self.unknown.append(name)
+        self._cells[name] = (values, cells)
+        n_here = len(values) - np.count_nonzero(cells.missing)
+        if n_here > 1 and np.count_nonzero(cells.unknown) == n_here:
             self.only_unknown.append(name)
+
+    def describe(self, name: str) -> str:
+        """Return a column's name, how many of its cells are unknown, and examples."""
+        values, cells = self._cells[name]
+        strange = np.flatnonzero(cells.strange)
+        shown = dict.fromkeys(map(repr, values.iloc[strange[:100]]))
+        examples = ", ".join(list(shown)[:3])
+        return f"{name!r} ({len(strange)} of {len(values)}: {examples})"
 
 
 def _columns(frame: pd.DataFrame, schema: Schema, plan: TablePlan) -> list[pd.Series]:

@@ -85,8 +85,9 @@ def factorize(values: pd.Series) -> tuple[NDArray[Any], Keys]:
 def _keys(name: Hashable, index: pd.Index, column: pd.Series) -> Keys:
     dtype = index.dtype
     if pdt.is_object_dtype(dtype):
-        _refuse_containers(name, index)
         kind = kind_of_cells(index)
+        if kind in (Kind.NESTED, Kind.MIXED):
+            _refuse_containers(name, index)
         refuse_kind(name, ColumnType(kind, False, str(column.dtype)))
         return Keys(_of_cells(index, kind), kind)
     kind = read_type(index).kind
