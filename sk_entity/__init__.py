@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from sk_entity._encoder import EntityEmbeddingEncoder
-from sk_entity._pretrained import Pretrained
+from sk_entity._fitting.pretrained import Pretrained
 from sk_entity._table import EmbeddingTable
 
 __version__ = "0.1.0"

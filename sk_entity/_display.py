@@ -3,33 +3,8 @@
 from html import escape
 from typing import Any
 
-from sklearn.base import BaseEstimator
-
 #: Where the pages of the documentation are.
 DOCS = "https://sk-entity.readthedocs.io/en/stable"
-
-
-class Display(BaseEstimator):
-    """Shows what was learned beside the parameters, as text and in a notebook."""
-
-    # scikit-learn's diagram links to this page.
-    _doc_link_module = "sk_entity"
-    _doc_link_template = DOCS + "/generated/{estimator_module}.{estimator_name}.html"
-
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        """Return the parameters and, once fitted, what was learned."""
-        shown = super().__repr__(N_CHAR_MAX=N_CHAR_MAX)
-        learned = summary(self)
-        return f"{shown}  # {learned}" if learned else str(shown)
-
-    def _repr_html_inner(self) -> str:
-        return _with_summary(self, super()._repr_html_inner())
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
-        if "text/html" in bundle and "sk-entity-learned" not in bundle["text/html"]:
-            bundle["text/html"] = _with_summary(self, bundle["text/html"])
-        return bundle
 
 
 def summary(encoder: Any) -> str:
@@ -42,10 +17,11 @@ def summary(encoder: Any) -> str:
         names.append("...")
     columns = f"{len(tables)} column{'s' * (len(tables) != 1)}"
     listed = f" ({', '.join(names)})" if names else ""
-    return f"learned {columns}{listed} from {encoder._n_rows:,} rows"
+    return f"learned {columns}{listed} from {encoder._learned.n_rows:,} rows"
 
 
-def _with_summary(encoder: Any, page: str) -> str:
+def with_summary(encoder: Any, page: str) -> str:
+    """Return a diagram's page with what was learned below it."""
     learned = summary(encoder)
     if not learned:
         return page

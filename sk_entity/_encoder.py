@@ -1,35 +1,41 @@
 """The encoder: START HERE.
 
 Values become codes (`_categories`), codes become vectors by training (`_learning`),
-vectors are a table (`_table`), and the table is looked up here.
+vectors are a table (`_table`), and features are looked up in it (`_features`). What
+`_fitting` returns, `Learned`, is all that an encoder holds beside its parameters.
 """
 
-import copy
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
-from sk_entity._categories import Codes
-from sk_entity._columns import read_frame
-from sk_entity._columns.schema import restored
-from sk_entity._display import Display
-from sk_entity._extras import Extras
-from sk_entity._fitting import Fitting, tell
-from sk_entity._lookup import write_features
-from sk_entity._validation import (
-    OutputContainer,
-    check_frame,
-    input_names,
+from sk_entity._display import DOCS, summary, with_summary
+from sk_entity._fitting import (
+    Given,
+    TrainingRows,
+    learn,
+    learn_stream,
     request_splitter,
 )
+from sk_entity._inverse import inputs_of
+from sk_entity._learned import Learned
+from sk_entity._parameters import (
+    CONSTRAINTS,
+    Parameters,
+    refusing_strangers,
+    stranger,
+)
+from sk_entity._table import EmbeddingTable
+from sk_entity._validation import check_frame, input_names, output_kind, read_input
 
 
-class EntityEmbeddingEncoder(TransformerMixin, Display, Fitting):
+class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     """Turn categorical columns into learned dense vectors, without target leakage.
 
     A small neural network learns a vector for every category of every categorical
@@ -233,6 +239,79 @@ class EntityEmbeddingEncoder(TransformerMixin, Display, Fitting):
 
     # Groups go to the splitter, which asks for them; the encoder itself does not.
     __metadata_request__fit: ClassVar[dict[str, str]] = {"groups": UNUSED}
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
+    # scikit-learn's diagram links to this page.
+    _doc_link_module = "sk_entity"
+    _doc_link_template = DOCS + "/generated/{estimator_module}.{estimator_name}.html"
+
+    #: All that was learned; set by fits, in one assignment, when all is done.
+    _learned: Learned
+
+    @refusing_strangers
+    def __init__(
+        self,
+        categorical_features: Any = "from_dtype",
+        *,
+        remainder: str = "passthrough",
+        min_frequency: float | None = None,
+        max_categories: int | None = None,
+        handle_unknown: str = "value",
+        handle_missing: str = "value",
+        shared_embeddings: Sequence[Sequence[str]] | None = None,
+        multivalued: Mapping[str, str | None] | Sequence[str] | None = None,
+        hash_buckets: int | Mapping[str, int] | None = None,
+        subwords: Sequence[str] | None = None,
+        pretrained: Mapping[str, Any] | None = None,
+        embedding_dim: str | int | Mapping[str, int] | Callable[[int], int] = "auto",
+        crosses: str | Sequence[tuple[Any, Any]] | None = "auto",
+        add_statistics: bool = False,
+        add_support: bool = True,
+        add_prediction: str | bool = "auto",
+        shrinkage: float = 0.5,
+        loss: Any = "auto",
+        net: Any = (64, 32),
+        embedding_dropout: float = 0.1,
+        max_epochs: str | int = "auto",
+        batch_size: str | int = "auto",
+        learning_rate: float = 0.01,
+        early_stopping: bool = False,
+        net_params: dict[str, Any] | None = None,
+        device: str = "auto",
+        verbose: int = 0,
+        warm_start: bool = False,
+        cv: Any = 5,
+        random_state: Any = None,
+    ) -> None:
+        self.categorical_features = categorical_features
+        self.remainder = remainder
+        self.min_frequency = min_frequency
+        self.max_categories = max_categories
+        self.handle_unknown = handle_unknown
+        self.handle_missing = handle_missing
+        self.shared_embeddings = shared_embeddings
+        self.multivalued = multivalued
+        self.hash_buckets = hash_buckets
+        self.subwords = subwords
+        self.pretrained = pretrained
+        self.embedding_dim = embedding_dim
+        self.crosses = crosses
+        self.add_statistics = add_statistics
+        self.add_support = add_support
+        self.add_prediction = add_prediction
+        self.shrinkage = shrinkage
+        self.loss = loss
+        self.net = net
+        self.embedding_dropout = embedding_dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.early_stopping = early_stopping
+        self.net_params = net_params
+        self.device = device
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.cv = cv
+        self.random_state = random_state
 
     def fit(
         self,
@@ -280,14 +359,48 @@ class EntityEmbeddingEncoder(TransformerMixin, Display, Fitting):
         ValueError
             If a parameter, y or sample_weight is invalid.
         """
-        attempt, kept = copy.copy(self), self._kept_by_fit()
-        attempt._learn(X, y, sample_weight, groups, offset, kept=kept)
-        self._become(attempt)
+        self._learned, _ = self._learn(
+            X, y, sample_weight, groups, offset, self._earlier_of_fit
+        )
         return self
 
-    def _kept_by_fit(self) -> str:
-        """Return what `fit` keeps of an earlier fit."""
-        return "space" if self.warm_start and hasattr(self, "_coder") else "nothing"
+    @property
+    def _earlier_of_fit(self) -> Learned | None:
+        """What `fit` keeps of."""
+        return self._learned if self.warm_start and self._is_fitted else None
+
+    @property
+    def _is_fitted(self) -> bool:
+        return "_learned" in vars(self)
+
+    def _learn(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        groups: Any,
+        offset: Any,
+        earlier: Learned | None,
+        *,
+        classes: Any = None,
+        same_rows: bool = True,
+    ) -> tuple[Learned, TrainingRows]:
+        parameters = self._checked_parameters()
+        if earlier is None:
+            frame, header = read_input(X)
+        else:
+            frame, header = check_frame(self, X, some=True), earlier.header
+        given = Given(
+            frame, header, output_kind(self), y, sample_weight, groups, offset, classes
+        )
+        return learn(parameters, given, earlier, same_rows=same_rows)
+
+    def _checked_parameters(self) -> Parameters:
+        self._validate_params()
+        parameters = Parameters(self)
+        parameters.check_net()
+        parameters.check_self_supervised()
+        return parameters
 
     def partial_fit(
         self,
@@ -336,10 +449,16 @@ class EntityEmbeddingEncoder(TransformerMixin, Display, Fitting):
         ValueError
             If y holds a class that the first call did not know, and as :meth:`fit`.
         """
-        kept = "vectors" if hasattr(self, "_coder") else "nothing"
-        attempt, given = copy.copy(self), (sample_weight, groups, offset)
-        attempt._learn(X, y, *given, classes=classes, kept=kept)
-        self._become(attempt)
+        self._learned, _ = self._learn(
+            X,
+            y,
+            sample_weight,
+            groups,
+            offset,
+            self._learned if self._is_fitted else None,
+            classes=classes,
+            same_rows=False,
+        )
         return self
 
     def fit_stream(
@@ -383,7 +502,16 @@ class EntityEmbeddingEncoder(TransformerMixin, Display, Fitting):
             ``pretrained``, ``early_stopping``, ``warm_start``, a ``cv`` that is neither
             an int nor None, or a loss of several columns, of none or of your own.
         """
-        self._fit_stream(source, target, sample_weight, groups)
+        parameters = self._checked_parameters()
+        parameters.check_streaming()
+        self._learned = learn_stream(
+            parameters,
+            source,
+            target,
+            sample_weight=sample_weight,
+            groups=groups,
+            container=output_kind(self),
+        )
         return self
 
     def fit_transform(
@@ -425,11 +553,19 @@ class EntityEmbeddingEncoder(TransformerMixin, Display, Fitting):
         features : ndarray (float64) or DataFrame of shape (n_rows, n_columns_out)
             The columns that :meth:`get_feature_names_out` names.
         """
-        attempt, kept = copy.copy(self), self._kept_by_fit()
-        learned = attempt._learn(X, y, sample_weight, groups, offset, kept=kept)
+        learned, rows = self._learn(
+            X, y, sample_weight, groups, offset, self._earlier_of_fit
+        )
         # The rows of fold k read table k, which never saw their targets.
-        features = attempt._features(X, *learned)
-        self._become(attempt)
+        features = learned.features(
+            X,
+            rows.frame,
+            rows.codes,
+            output_kind(self),
+            lookup=rows.lookup,
+            fold=rows.fold,
+        )
+        self._learned = learned
         return features
 
     def transform(self, X: Any) -> Any:
@@ -456,34 +592,9 @@ class EntityEmbeddingEncoder(TransformerMixin, Display, Fitting):
             is found.
         """
         check_is_fitted(self)
-        frame = check_frame(self, X, reset=False)
-        self._coder.schema.check_labels(frame)
-        codes, report = self._coder.encode(frame)
-        tell(report, self.handle_unknown)
-        vectors = [vectors[None] for vectors in self._vectors]
-        return self._features(X, frame, codes, -1, vectors, self._extras)
-
-    def _features(
-        self,
-        X: Any,
-        frame: pd.DataFrame,
-        codes: Codes,
-        fold: int | NDArray[np.int32],
-        tables: list[NDArray[np.float32]],
-        extras: Extras,
-    ) -> Any:
-        """Look everything up, each row in its fold's tables, as ``set_output`` says."""
-        needs_numbers = extras.predictor is not None
-        numeric = (
-            self._numeric(frame, self._coder)
-            if needs_numbers
-            else np.empty((len(frame), 0))
-        )
-        output = OutputContainer(self, X, frame, self._coder.schema)
-        write_features(
-            output.learned, codes, fold, tables, self._coder.table_of, extras, numeric
-        )
-        return output.finish()
+        frame = check_frame(self, X)
+        codes = self._learned.encode(frame)
+        return self._learned.features(X, frame, codes, output_kind(self))
 
     def inverse_transform(self, X: Any) -> pd.DataFrame:
         """Return the inputs whose features are nearest: categories by their vectors.
@@ -506,32 +617,7 @@ class EntityEmbeddingEncoder(TransformerMixin, Display, Fitting):
             If X has another number of columns.
         """
         check_is_fitted(self)
-        names = list(self.get_feature_names_out())
-        features = read_frame(X)
-        index = None if features is None else features.index
-        if features is None:
-            features = pd.DataFrame(np.asarray(X, dtype=np.float64))
-        if features.shape[1] != len(names):
-            raise ValueError(
-                f"X has shape {features.shape}, but the encoder gives {len(names)} "
-                "features a row: pass what transform returned."
-            )
-        frame = features.set_axis(names, axis=1).reset_index(drop=True)
-        schema, inputs = self._coder.schema, {}
-        for name, dtype in zip(input_names(self), schema.dtypes, strict=True):
-            if name in self.embeddings_:
-                table = self.embeddings_[name]
-                columns = self.feature_groups_[name][: table.dim]
-                vectors = frame[columns].astype(np.float64)
-                known = vectors.notna().all(axis=1)
-                values = pd.Series(np.nan, index=frame.index, dtype=object)
-                if known.any():
-                    values[known] = table.decode(vectors[known].to_numpy())
-                inputs[name] = restored(values, dtype)
-            elif name in self.feature_groups_:
-                inputs[name] = restored(frame[self.feature_groups_[name][0]], dtype)
-        found = pd.DataFrame(inputs, index=frame.index)
-        return found if index is None else found.set_axis(index)
+        return inputs_of(self._learned, X)
 
     def get_feature_names_out(
         self, input_features: ArrayLike | None = None
@@ -552,8 +638,7 @@ class EntityEmbeddingEncoder(TransformerMixin, Display, Fitting):
         """
         check_is_fitted(self)
         input_names(self, input_features)
-        names = [name for group in self.feature_groups_.values() for name in group]
-        return np.asarray(names, dtype=object)
+        return np.asarray(self._learned.outputs, dtype=object)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what metadata the encoder and its splitter ask for.
@@ -573,8 +658,91 @@ class EntityEmbeddingEncoder(TransformerMixin, Display, Fitting):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = self._self_supervision is None
+        tags.target_tags.required = Parameters(self).self_supervision is None
         tags.target_tags.multi_output = True
         tags.input_tags.categorical = True
         tags.input_tags.allow_nan = True
         return tags
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, as every estimator of scikit-learn does."""
+        known = type(self)._get_param_names()
+        for name in params:
+            if name not in known and "__" not in name:
+                raise ValueError(stranger(self, name, known))
+        super().set_params(**params)
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._is_fitted
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """Return the parameters and, once fitted, what was learned."""
+        shown = super().__repr__(N_CHAR_MAX=N_CHAR_MAX)
+        learned = summary(self)
+        return f"{shown}  # {learned}" if learned else str(shown)
+
+    def _repr_html_inner(self) -> str:
+        return with_summary(self, super()._repr_html_inner())
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle and "sk-entity-learned" not in bundle["text/html"]:
+            bundle["text/html"] = with_summary(self, bundle["text/html"])
+        return bundle
+
+    def _fitted(self, name: str) -> Learned:
+        """Return what was learned, of which an attribute is asked."""
+        if not self._is_fitted:
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {name!r} before fit."
+            )
+        return self._learned
+
+    @property
+    def embeddings_(self) -> dict[str, EmbeddingTable]:
+        """The vectors of each categorical column."""
+        return self._fitted("embeddings_").tables
+
+    @property
+    def target_type_(self) -> Any:
+        """The kind of the target, or a list of kinds."""
+        return self._fitted("target_type_").objective.target_type
+
+    @property
+    def classes_(self) -> Any:
+        """Class labels, None, or a list of these."""
+        return self._fitted("classes_").objective.classes
+
+    @property
+    def crosses_(self) -> list[tuple[str, str]]:
+        """The pairs of columns that have a statistic in the output."""
+        return self._fitted("crosses_").crosses
+
+    @property
+    def feature_groups_(self) -> dict[str, list[str]]:
+        """Output columns by input column."""
+        return self._fitted("feature_groups_").groups
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """Losses and seconds of each epoch."""
+        return self._fitted("history_").history
+
+    @property
+    def net_(self) -> Any:
+        """The trained net."""
+        return self._fitted("net_").net
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of input columns."""
+        return self._fitted("n_features_in_").header.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> NDArray[Any]:
+        """Names of the input columns, if all are strings."""
+        names = self._fitted("feature_names_in_").header.feature_names_in_
+        if names is None:
+            raise AttributeError("The columns of fit had no names that are strings.")
+        return names

@@ -8,7 +8,7 @@ from sklearn.model_selection import GroupKFold
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._categories import Layout
-from sk_entity._statistics import (
+from sk_entity._features.statistics import (
     PRIOR_ROWS,
     Evidence,
     TableStatistics,

@@ -11,8 +11,8 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import r2_score
 
 from sk_entity import EntityEmbeddingEncoder, _fitting
+from sk_entity._fitting.spool import READ_ROWS, frames_of
 from sk_entity._learning import batches
-from sk_entity._streaming import READ_ROWS, frames_of
 from sk_entity.datasets import make_entities
 from sk_entity.exceptions import ColumnError
 

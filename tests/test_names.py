@@ -14,7 +14,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from xgboost import XGBRegressor
 
 from sk_entity import EntityEmbeddingEncoder
-from sk_entity._naming import feature_groups, safe_name
+from sk_entity._features.naming import feature_groups, safe_name
 from sk_entity.exceptions import ColumnError
 
 #: `SK_ENTITY_NAMES=200` tries so many hostile names.

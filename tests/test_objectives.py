@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._learning.losses import make_criterion, row_loss
-from sk_entity._objective import Goal, Objective, Units
+from sk_entity._target import Goal, Objective, Units
 from sk_entity.losses import (
     Huber,
     LogLoss,

@@ -7,9 +7,10 @@ from sk_entity._categories.coders import (
     multivalued_columns,
     plan_tables,
 )
-from sk_entity._categories.frames import FrameCoder, Report
+from sk_entity._categories.frames import FrameCoder
 from sk_entity._categories.hashing import Hashing
 from sk_entity._categories.layout import Layout, by_column
+from sk_entity._categories.report import Report, tell
 from sk_entity._categories.subwords import Subwords
 from sk_entity._categories.vocabulary import UNKNOWN, Vocabulary
 
@@ -29,4 +30,5 @@ __all__ = [
     "by_column",
     "multivalued_columns",
     "plan_tables",
+    "tell",
 ]

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sk_entity._categories.cells import Bags, Cells, Codes, TypeNote
+from sk_entity._categories.cells import Bags, Cells, Codes
 from sk_entity._categories.coders import TableCoder, TablePlan
+from sk_entity._categories.layout import Layout
+from sk_entity._categories.report import Report
 from sk_entity._categories.vocabulary import Vocabulary
 from sk_entity._columns import Schema
 
@@ -84,7 +86,22 @@ class FrameCoder:
             of |= dict.fromkeys(coder.plan.columns, t)
         return [of[j] for j in range(len(of))]
 
-    def encode(self, frame: pd.DataFrame) -> tuple[Codes, "Report"]:
+    @property
+    def n_codes(self) -> list[int]:
+        """Rows of each table."""
+        return [coder.n_codes for coder in self.coders]
+
+    @property
+    def single_valued(self) -> tuple[int, ...]:
+        """The categorical columns whose cells hold one value."""
+        tables = enumerate(self.table_of)
+        return tuple(j for j, t in tables if not self.coders[t].plan.multivalued)
+
+    def layout(self, dims: list[int], codes: Codes) -> Layout:
+        """Return the tables of these dimensions, and how cells read them."""
+        return Layout(self.n_codes, dims, self.table_of, list(codes.bags))
+
+    def encode(self, frame: pd.DataFrame) -> tuple[Codes, Report]:
         """Return what all categorical cells of a frame read, and what is odd of them.
 
         Raises
@@ -117,46 +134,6 @@ class FrameCoder:
             elif handling == "return_nan":
                 number = np.where(mask, np.int32(NAN), number)
         return number
-
-
-class Report:
-    """What is odd about the cells of a frame, for a warning a call.
-
-    Attributes
-    ----------
-    notes : list of TypeNote
-    unknown : list of str
-        Columns with unknown cells.
-    only_unknown : list of str
-        Columns of two cells or more all of which are unknown.
-    """
-
-    def __init__(self) -> None:
-        self.notes: list[TypeNote] = []
-        self.unknown: list[str] = []
-        self.only_unknown: list[str] = []
-        self._cells: dict[str, tuple[pd.Series, Cells]] = {}
-
-    def add(self, values: pd.Series, cells: Cells) -> None:
-        """Note what is odd about a column."""
-        name = str(values.name)
-        if cells.note is not None:
-            self.notes.append(cells.note)
-        if not cells.strange.any():
-            return
-        self.unknown.append(name)
-        self._cells[name] = (values, cells)
-        n_here = len(values) - np.count_nonzero(cells.missing)
-        if n_here > 1 and np.count_nonzero(cells.unknown) == n_here:
-            self.only_unknown.append(name)
-
-    def describe(self, name: str) -> str:
-        """Return a column's name, how many of its cells are unknown, and examples."""
-        values, cells = self._cells[name]
-        strange = np.flatnonzero(cells.strange)
-        shown = dict.fromkeys(map(repr, values.iloc[strange[:100]]))
-        examples = ", ".join(list(shown)[:3])
-        return f"{name!r} ({len(strange)} of {len(values)}: {examples})"
 
 
 def _columns(frame: pd.DataFrame, schema: Schema, plan: TablePlan) -> list[pd.Series]:

@@ -7,7 +7,7 @@ from sk_entity._columns.keys import Keys, factorize, places
 from sk_entity._columns.kinds import NUMBERS, ColumnType, Kind, read_type
 from sk_entity._columns.labels import read_labels
 from sk_entity._columns.numbers import exact_floats, for_booster
-from sk_entity._columns.schema import Schema, read_schema
+from sk_entity._columns.schema import Schema, read_numbers, read_schema
 
 __all__ = [
     "NUMBERS",
@@ -25,6 +25,7 @@ __all__ = [
     "read_frame",
     "read_keyed_file",
     "read_labels",
+    "read_numbers",
     "read_schema",
     "read_series",
     "read_type",

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sk_entity._columns.kinds import NUMBERS, ColumnType, Kind, read_type
+from sk_entity._columns.numbers import exact_floats
 from sk_entity._columns.refusals import refuse_kind
 from sk_entity.exceptions import ColumnError
 
@@ -74,6 +76,22 @@ class Schema:
             f"the columns {list(labels)[:20]!r}, in fit they were "
             f"{list(self.labels)[:20]!r}. Pass the columns of fit, in their order."
         )
+
+
+def read_numbers(
+    frame: pd.DataFrame, schema: Schema, names: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return the numeric columns as floats, shape (n_rows, n_numeric), NaN if missing.
+
+    Raises
+    ------
+    ColumnError
+        If one holds what is no number, or whole numbers that float64 would round.
+    """
+    numeric = np.empty((len(frame), len(schema.numeric)))
+    for j, i in enumerate(schema.numeric):
+        numeric[:, j] = exact_floats(names[i], frame.iloc[:, i])
+    return numeric
 
 
 def _positional(labels: tuple[Hashable, ...]) -> bool:

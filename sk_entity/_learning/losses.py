@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sk_entity._objective import Goal, Objective, Units
+from sk_entity._target import Goal, Objective, Units
 
 #: Raw outputs of shape (batch, n_outputs), targets of shape (batch,) -> (batch,).
 RowLoss = Callable[[Tensor, Tensor], Tensor]

@@ -1,5 +1,6 @@
 """What training starts from, other than chance: given vectors, an earlier fit."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,9 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from sk_entity._categories import Layout
-from sk_entity._numeric import NumericScaler
-from sk_entity._objective import Units
-from sk_entity._prediction import Predictor
+from sk_entity._features import Predictor, Scaling
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +58,7 @@ class Earlier:
 
     Attributes
     ----------
-    decoder : dict
+    decoder : dict of str to ndarray
         State of the decoder.
     scaling : Scaling
     predictor : Predictor or None
@@ -69,22 +68,7 @@ class Earlier:
         their rate: for new rows, their share in all rows, as a running mean moves.
     """
 
-    decoder: dict[str, Any]
-    scaling: "Scaling"
+    decoder: Mapping[str, NDArray[Any]]
+    scaling: Scaling
     predictor: Predictor | None
     pace: float
-
-
-@dataclass(frozen=True, eq=False)
-class Scaling:
-    """How the net sees numbers and targets.
-
-    Attributes
-    ----------
-    scaler : NumericScaler
-    units : tuple of Units
-        Of each target.
-    """
-
-    scaler: NumericScaler
-    units: tuple[Units, ...]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 
 from sk_entity._categories import Layout
+from sk_entity._features import NumericScaler, Predictor, Scaling
 from sk_entity._learning.batches import BatchIterator, SpooledRows, TensorRows
 from sk_entity._learning.heads import (
     HEAD_BATCH,
@@ -34,11 +35,9 @@ from sk_entity._learning.net import (
 )
 from sk_entity._learning.rows import Rows
 from sk_entity._learning.sizes import STEP_BUDGET, Schedule, auto_weight_decay, schedule
-from sk_entity._learning.start import Scaling, Start
+from sk_entity._learning.start import Start
 from sk_entity._learning.tables import FoldTables
-from sk_entity._numeric import NumericScaler
-from sk_entity._objective import Objective
-from sk_entity._prediction import Predictor
+from sk_entity._target import Objective, find_units, to_net
 
 #: Decoder learning rate over that of the tables.
 _DECODER_RATE = 0.1
@@ -106,6 +105,8 @@ class Trained:
         The heads without torch: one a fold that never saw the fold's rows, then one
         that saw all.
     scaling : Scaling
+    decoder : dict of str to ndarray
+        Its state.
     net : EntityNet
     history : DataFrame
         A row an epoch.
@@ -115,6 +116,7 @@ class Trained:
     counts: list[NDArray[np.float64]]
     predictor: Predictor | None
     scaling: Scaling
+    decoder: dict[str, NDArray[Any]]
     net: EntityNet
     history: pd.DataFrame
 
@@ -255,7 +257,20 @@ def _learn(
     history = _history(net)
     net.trim_for_prediction()
     counts = list(task.counts)
-    return Trained(tables, counts, predictor, task.scaling, net, history)
+    decoder = _state(module.decoder)
+    return Trained(tables, counts, predictor, task.scaling, decoder, net, history)
+
+
+def _state(decoder: torch.nn.Module) -> dict[str, NDArray[Any]]:
+    """Return the state of a module as arrays; NumPy has no bfloat16."""
+    return {
+        name: (value.float() if value.dtype is torch.bfloat16 else value)
+        .detach()
+        .cpu()
+        .numpy()
+        .copy()
+        for name, value in decoder.state_dict().items()
+    }
 
 
 def _flat(predictor: Predictor) -> list[NDArray[np.float32]]:
@@ -277,7 +292,7 @@ def _device(device: str) -> str:
 
 def _scaling(rows: Rows, objective: Objective) -> Scaling:
     scaler = NumericScaler.fit(rows.numeric, rows.weight)
-    return Scaling(scaler, objective.units(rows.target, rows.weight))
+    return Scaling(scaler, find_units(objective, rows.target, rows.weight))
 
 
 def _to_tensors(
@@ -293,7 +308,7 @@ def _to_tensors(
         codes=torch.as_tensor(np.ascontiguousarray(rows.codes), dtype=torch.int32),
         numeric=torch.as_tensor(scaling.scaler.transform(rows.numeric)),
         table=torch.as_tensor(np.ascontiguousarray(rows.fold), dtype=torch.int32),
-        target=torch.as_tensor(objective.to_net(rows.target, scaling.units)).float(),
+        target=torch.as_tensor(to_net(rows.target, scaling.units)).float(),
         weight=weight,
         lesson=weight,
     )
@@ -345,7 +360,8 @@ def _build_module(
     n_inputs = sum(layout.column_dims) + task.n_numeric
     decoder = _build_decoder(n_inputs, task.objective.n_outputs, settings, generator)
     if start.earlier is not None:
-        decoder.load_state_dict(start.earlier.decoder)
+        state = start.earlier.decoder.items()
+        decoder.load_state_dict({name: torch.as_tensor(x) for name, x in state})
     return EmbeddingNet(tables, decoder)
 
 

@@ -20,7 +20,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sk_entity._columns import read_schema
 from sk_entity._encoder import EntityEmbeddingEncoder
-from sk_entity._validation import check_target
+from sk_entity._target import check_target
 
 
 class AsCategories(TransformerMixin, BaseEstimator):

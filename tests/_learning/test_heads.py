@@ -5,13 +5,13 @@ import torch
 from skorch.callbacks import Callback
 
 from sk_entity import EntityEmbeddingEncoder
+from sk_entity._features.prediction import Predictor
 from sk_entity._learning import trainer
 from sk_entity._learning.heads import FoldHeads, HeadNet
 from sk_entity._learning.losses import OneLoss
 from sk_entity._learning.modules import Decoder
 from sk_entity._learning.rows import Rows
-from sk_entity._objective import Goal, Objective, Units
-from sk_entity._prediction import Predictor
+from sk_entity._target import Goal, Objective, Units
 from sk_entity.datasets import make_entities
 
 

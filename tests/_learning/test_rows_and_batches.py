@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from sk_entity import EntityEmbeddingEncoder
+from sk_entity._features.scaling import NumericScaler
 from sk_entity._learning import trainer
 from sk_entity._learning.batches import BatchIterator, TensorRows
 from sk_entity._learning.net import EntityNet
 from sk_entity._learning.rows import Rows
 from sk_entity._learning.sizes import auto_dim, schedule
-from sk_entity._numeric import NumericScaler
 from sk_entity.datasets import make_entities
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sk_entity._target import Units
+
 #: The inter-quartile range of a standard normal distribution.
 _NORMAL_IQR = 1.349
 #: Inputs beyond this many deviations are bent towards it, so that heavy tails cannot
@@ -83,3 +85,18 @@ def _center_and_scale(
     if not np.isfinite(spread):
         spread = np.abs(column).max()
     return float(center), float(spread) or 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """How the net sees numbers and targets.
+
+    Attributes
+    ----------
+    scaler : NumericScaler
+    units : tuple of Units
+        Of each target.
+    """
+
+    scaler: NumericScaler
+    units: tuple[Units, ...]

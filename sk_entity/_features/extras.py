@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_entity._crosses import choose_crosses, sample_rows
-from sk_entity._prediction import Predictor
-from sk_entity._statistics import Evidence, TableStatistics, TargetStatistic
+from sk_entity._features.crosses import choose_crosses, sample_rows
+from sk_entity._features.prediction import Predictor
+from sk_entity._features.statistics import Evidence, TableStatistics, TargetStatistic
 
 
 @dataclass(frozen=True, eq=False)

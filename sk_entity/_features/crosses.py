@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_entity._statistics import Evidence, TargetStatistic, of_unit_size
+from sk_entity._features.statistics import Evidence, TargetStatistic, of_unit_size
 from sk_entity.exceptions import ColumnError
 
 #: Most crosses that are chosen.

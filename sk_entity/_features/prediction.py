@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_entity._numeric import NumericScaler
-from sk_entity._objective import Objective, Units
+from sk_entity._features.scaling import NumericScaler
+from sk_entity._target import Objective, Units
 
 #: Weights of shape (n_heads, n_in, n_out), and biases of shape (n_heads, 1, n_out).
 Layer = tuple[NDArray[np.float32], NDArray[np.float32]]

@@ -1,0 +1,22 @@
+"""Codes -> features: vectors, and what stands beside them."""
+
+from sk_entity._features.crosses import named_crosses
+from sk_entity._features.extras import Extras, learn_extras
+from sk_entity._features.lookup import Lookup, look_up
+from sk_entity._features.naming import feature_groups
+from sk_entity._features.prediction import Predictor
+from sk_entity._features.scaling import NumericScaler, Scaling
+from sk_entity._features.statistics import Evidence
+
+__all__ = [
+    "Evidence",
+    "Extras",
+    "Lookup",
+    "NumericScaler",
+    "Predictor",
+    "Scaling",
+    "feature_groups",
+    "learn_extras",
+    "look_up",
+    "named_crosses",
+]

@@ -1,0 +1,104 @@
+"""Codes -> features: every output column that is learned, written where it stands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_entity._categories import Codes, by_column
+from sk_entity._features.extras import Extras
+
+#: Rows looked up at a time: their features stay in the processor's cache.
+_CHUNK = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Lookup:
+    """What the features of rows are looked up in, by fold.
+
+    Attributes
+    ----------
+    tables : list of ndarray of shape (n_tables, n_codes, dim), float32
+        One entry an embedding table.
+    table_of : sequence of int
+        The embedding table of each column.
+    extras : Extras
+    """
+
+    tables: Sequence[NDArray[np.float32]]
+    table_of: Sequence[int]
+    extras: Extras
+
+    @property
+    def reads_numbers(self) -> bool:
+        """Whether features depend on the numeric columns."""
+        return self.extras.predictor is not None
+
+    def write(
+        self,
+        out: NDArray[Any],
+        codes: Codes,
+        table: int | NDArray[Any],
+        numeric: NDArray[np.float64],
+    ) -> None:
+        """Write the features of rows, each from the tables of its fold.
+
+        Parameters
+        ----------
+        out : ndarray of shape (n_rows, n_features), float32 or float64
+            Overwritten: vector, statistic and support of each column, then crosses,
+            then the prediction.
+        codes : Codes
+            Negative numbers where the column's features are to be NaN.
+        table : int or ndarray of shape (n_rows,)
+        numeric : ndarray of shape (n_rows, n_numeric)
+            Read for predictions only.
+        """
+        if not self.tables:
+            return
+        of_cells = by_column(self.tables, self.table_of, codes.bags)
+        beside = [single.values for single in self.extras.singles]
+        singles = by_column(beside, self.table_of, codes.bags) if beside else []
+        whole = codes.whole()
+        for start in range(0, len(codes), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            of_rows = table if isinstance(table, int) else table[rows]
+            known = np.maximum(codes.numbers[rows], 0)
+            vectors = look_up(of_cells, known, of_rows)
+            blocks: list[NDArray[Any]] = []
+            for j, vector in enumerate(vectors):
+                parts = [vector]
+                if singles:
+                    parts.append(_rows(singles[j], of_rows, known[:, j]))
+                nothing = codes.numbers[rows, j] < 0
+                if nothing.any():
+                    parts = [np.where(nothing[:, None], np.nan, part) for part in parts]
+                blocks += parts
+            cells = np.maximum(whole[rows], 0)
+            blocks += self.extras.of_rows(cells, of_rows, vectors, numeric[rows])
+            # Whole rows at once: block by block, narrow as they are, takes twice as
+            # long.
+            out[rows] = np.concatenate(blocks, axis=1, dtype=np.float32)
+
+
+def look_up(
+    tables: Sequence[NDArray[np.float32]],
+    codes: NDArray[np.int32],
+    table: int | NDArray[Any],
+) -> list[NDArray[np.float32]]:
+    """Return the vectors of each column, shape (n_rows, dim)."""
+    return [_rows(matrix, table, codes[:, j]) for j, matrix in enumerate(tables)]
+
+
+def _rows(
+    tables: NDArray[np.float32], table: int | NDArray[Any], codes: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    if isinstance(table, int):
+        found = tables[table].take(codes, axis=0)
+    else:
+        n_codes, dim = tables.shape[1:]
+        places = table.astype(np.int64) * n_codes + codes
+        found = tables.reshape(-1, dim).take(places, axis=0)
+    return np.asarray(found)

@@ -1,0 +1,18 @@
+"""Rows -> what is learned of them: at once, further, or from a stream.
+
+`learn` and `learn_stream` return a `Learned`; they change nothing.
+"""
+
+from sk_entity._fitting.folds import request_splitter
+from sk_entity._fitting.memory import Given, TrainingRows, learn
+from sk_entity._fitting.pretrained import Pretrained
+from sk_entity._fitting.stream import learn_stream
+
+__all__ = [
+    "Given",
+    "Pretrained",
+    "TrainingRows",
+    "learn",
+    "learn_stream",
+    "request_splitter",
+]

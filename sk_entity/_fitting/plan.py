@@ -1,0 +1,207 @@
+"""What is to be fitted: columns, target, tables and folds, and what follows of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_entity._categories import FrameCoder, Layout
+from sk_entity._features import Extras, feature_groups
+from sk_entity._fitting.pretrained import GivenVectors
+from sk_entity._learned import Learned
+from sk_entity._parameters import Parameters
+from sk_entity._target import Objective
+from sk_entity._validation import Header, input_names
+
+if TYPE_CHECKING:
+    from sk_entity._learning.trainer import Settings, Trained
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """One fit before training.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    header : Header
+    coder : FrameCoder
+    objective : Objective
+    layout : Layout
+    n_folds : int
+        0: no cross-fitting.
+    """
+
+    parameters: Parameters
+    header: Header
+    coder: FrameCoder
+    objective: Objective
+    layout: Layout
+    n_folds: int
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the categorical columns."""
+        return categorical_names(self.header, self.coder)
+
+    @property
+    def adds_prediction(self) -> bool:
+        """Whether the output has a prediction."""
+        return self.parameters.adds_prediction(self.n_folds)
+
+    @property
+    def chooses_crosses(self) -> bool:
+        """Whether crosses are chosen by what they add."""
+        return self.parameters.chooses_crosses(self.n_folds)
+
+    def check_names(self) -> None:
+        """Raise a `ColumnError` if output columns would share names, before training.
+
+        Crosses are not known yet; they give way to others.
+        """
+        self.outputs([], prediction=self.adds_prediction)
+
+    def outputs(
+        self, crosses: Sequence[tuple[int, int]], *, prediction: bool
+    ) -> dict[str, list[str]]:
+        """Return the names of the output columns; raise if they clash."""
+        names, inputs = self.names, input_names(self.header)
+        schema, parameters = self.coder.schema, self.parameters
+        passes = parameters.remainder == "passthrough"
+        return feature_groups(
+            dict(zip(names, self.layout.column_dims, strict=True)),
+            [(names[a], names[b]) for a, b in crosses],
+            statistic_labels=self.objective.statistic_labels,
+            prediction_labels=self.objective.prediction_labels,
+            add_statistics=parameters.add_statistics,
+            add_support=parameters.add_support,
+            add_prediction=prediction,
+            passed=[inputs[i] for i in (*schema.numeric, *schema.others) if passes],
+        )
+
+    def settings(self) -> "Settings":
+        """Return what training is told."""
+        from sk_entity._learning.trainer import Settings
+
+        parameters, hiding = self.parameters, self.parameters.self_supervision
+        return Settings(
+            net=parameters.net,
+            loss=parameters.loss,
+            masked=hiding.masked if hiding else parameters.embedding_dropout,
+            asks_for=self.coder.single_valued if hiding else (),
+            shrinkage=parameters.shrinkage,
+            max_epochs=parameters.max_epochs,
+            batch_size=parameters.batch_size,
+            learning_rate=parameters.learning_rate,
+            early_stopping=parameters.early_stopping,
+            net_params=parameters.net_params or {},
+            device=parameters.device,
+            verbose=parameters.verbose,
+            predict=self.adds_prediction or self.chooses_crosses,
+        )
+
+    def finished(
+        self, trained: "Trained", extras: Extras, *, weight: float, n_rows: int
+    ) -> Learned:
+        """Return what new rows need of what training gave."""
+        return self._learned(
+            vectors=[table[-1] for table in trained.tables],
+            counts=trained.counts,
+            spreads=[_spread(table) for table in trained.tables],
+            extras=extras.final(),
+            scaling=trained.scaling,
+            weight=weight,
+            n_rows=n_rows,
+            history=trained.history,
+            decoder=trained.decoder,
+            net=trained.net,
+        )
+
+    def without_training(self, **of_rows: Any) -> Learned:
+        """Return what is learned without categorical columns: numbers pass through."""
+        nothing: dict[str, Any] = {"vectors": [], "counts": [], "spreads": []}
+        extras = Extras([], [], None)
+        return self._learned(
+            **nothing, extras=extras, scaling=None, decoder={}, **of_rows
+        )
+
+    def _learned(self, *, extras: Extras, **learned: Any) -> Learned:
+        crosses = [(a, b) for a, b in (cross.columns for cross in extras.crosses)]
+        return Learned(
+            header=self.header,
+            coder=self.coder,
+            passes=self.parameters.remainder == "passthrough",
+            objective=self.objective,
+            groups=self.outputs(crosses, prediction=extras.predictor is not None),
+            extras=extras,
+            **learned,
+        )
+
+
+def categorical_names(header: Header, coder: FrameCoder) -> list[str]:
+    """Return the names of the categorical columns."""
+    names = input_names(header)
+    return [names[i] for i in coder.schema.categorical]
+
+
+def plan_dims(
+    embedding_dim: Any,
+    coder: FrameCoder,
+    names: Sequence[str],
+    *,
+    balance: float,
+    given: dict[int, GivenVectors],
+    numbers: NDArray[np.int32] | None = None,
+    group: NDArray[np.intp] | None = None,
+) -> list[int]:
+    """Return the dimension of each table.
+
+    Parameters
+    ----------
+    embedding_dim : Any
+        As the encoder's parameter.
+    coder : FrameCoder
+    names : list of str
+        The categorical columns.
+    balance : float
+        What a row of the target tells.
+    given : dict of int to GivenVectors
+        Tables whose dimension is given.
+    numbers : ndarray of shape (n_rows, n_columns) or None, default=None
+    group : ndarray of shape (n_rows,) or None, default=None
+        Rows of one group tell as much as one.
+    """
+    from sk_entity._learning.sizes import (
+        embedding_dims,
+        independent_shares,
+        typical_count,
+    )
+
+    shares = np.ones(len(coder.coders))
+    if group is not None and numbers is not None:
+        of_column = independent_shares(numbers, group)
+        n_columns = np.bincount(coder.table_of)
+        shares = np.bincount(coder.table_of, of_column) / n_columns
+    dims = embedding_dims(
+        embedding_dim,
+        [[names[j] for j in part.plan.columns] for part in coder.coders],
+        # The unknown code is no category.
+        [part.vocabulary.n_codes - 1 for part in coder.coders],
+        [
+            typical_count(part.vocabulary.code_counts[1:]) * share * balance
+            for part, share in zip(coder.coders, shares, strict=True)
+        ],
+    )
+    for t, source in given.items():
+        dims[t] = source.dim
+    return dims
+
+
+def _spread(tables: NDArray[np.float32]) -> NDArray[np.float64] | None:
+    """Return how far the folds' vectors are from those of all rows; None: no folds."""
+    if len(tables) == 1:
+        return None
+    distance = np.linalg.norm(tables[:-1].astype(np.float64) - tables[-1], axis=2)
+    return np.asarray(np.sqrt(np.mean(distance**2, axis=0)))

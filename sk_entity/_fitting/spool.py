@@ -1,0 +1,103 @@
+"""Encoded rows in a temporary file: what does not fit into memory."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Rows of a batch that is read from a file.
+READ_ROWS = 65_536
+
+
+class Spool:
+    """Encoded rows in a temporary file, written once and read a block at a time.
+
+    Parameters
+    ----------
+    n_categorical, n_numeric : int
+
+    Attributes
+    ----------
+    dtype : dtype
+        Of a row: ``codes`` (int32), ``numeric`` (float64), ``target`` (float64),
+        ``weight`` (float64), ``fold`` (int32).
+    """
+
+    def __init__(self, n_categorical: int, n_numeric: int) -> None:
+        self.dtype = np.dtype(
+            [
+                ("codes", np.int32, (n_categorical,)),
+                ("numeric", np.float64, (n_numeric,)),
+                ("target", np.float64),
+                ("weight", np.float64),
+                ("fold", np.int32),
+            ]
+        )
+        self._codes: list[NDArray[np.int32]] | None = None
+        self._classes: dict[float, int] = {}
+        self._file = tempfile.TemporaryFile(prefix="sk_entity_")  # noqa: SIM115
+        self._n_rows = 0
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._file.close()
+
+    def append(self, **columns: NDArray[Any]) -> None:
+        """Write rows at the end."""
+        rows = np.empty(len(columns["target"]), dtype=self.dtype)
+        for name, values in columns.items():
+            rows[name] = values
+        self._file.seek(0, os.SEEK_END)
+        self._file.write(rows.tobytes())
+        self._n_rows += len(rows)
+
+    def read(self, start: int, n_rows: int) -> NDArray[Any]:
+        """Return rows ``start`` to ``start + n_rows``, fewer at the end."""
+        n_rows = min(n_rows, self._n_rows - start)
+        self._file.seek(start * self.dtype.itemsize)
+        data = self._file.read(n_rows * self.dtype.itemsize)
+        rows = np.frombuffer(data, dtype=self.dtype)
+        if self._codes is None:
+            return rows
+        rows = rows.copy()
+        for j, code in enumerate(self._codes):
+            rows["codes"][:, j] = code[rows["codes"][:, j]]
+        if self._classes:
+            written = np.asarray(sorted(self._classes))
+            place = np.searchsorted(written, rows["target"])
+            of = np.asarray([self._classes[value] for value in written.tolist()])
+            rows["target"] = of[place]
+        return rows
+
+    def recode(self, codes: list[NDArray[np.int32]], classes: dict[float, int]) -> None:
+        """Change what is read from now on: codes anew, and classes for targets.
+
+        Parameters
+        ----------
+        codes : list of ndarray of int32
+            Of each column: the new code of each one that was written.
+        classes : dict of float to int
+            The class of each target that was written; empty: targets stay.
+        """
+        self._codes = codes
+        self._classes = classes
+
+    def blocks(self, n_rows: int = READ_ROWS) -> Iterator[NDArray[Any]]:
+        """Return all rows in order, a block at a time."""
+        for start in range(0, self._n_rows, n_rows):
+            yield self.read(start, n_rows)
+
+    def sample(self, most: int) -> NDArray[Any]:
+        """Return at most ``most`` rows, evenly spread."""
+        step = -(-self._n_rows // most)
+        parts, start = [], 0
+        for block in self.blocks():
+            parts.append(block[(-start) % step :: step].copy())
+            start += len(block)
+        return np.concatenate(parts)

@@ -1,0 +1,168 @@
+"""Frames that come one after the other -> what is learned."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_entity._categories import Codes, FrameCoder
+from sk_entity._columns import read_numbers
+from sk_entity._features import Evidence, Extras, learn_extras
+from sk_entity._fitting.batches import StreamReader
+from sk_entity._fitting.beside import evidence_of, learn_beside
+from sk_entity._fitting.categories import cross_pairs, new_coder
+from sk_entity._fitting.plan import Plan, categorical_names, plan_dims
+from sk_entity._learned import Learned
+from sk_entity._parameters import Parameters
+from sk_entity._target import Objective, objective_of, row_balance, wants_numbers
+from sk_entity._validation import (
+    Header,
+    check_frame,
+    check_weights,
+    fresh_seed,
+    input_names,
+    read_input,
+)
+from sk_entity.exceptions import ColumnError
+
+if TYPE_CHECKING:
+    from sk_entity._learning.rows import Rows
+    from sk_entity._learning.trainer import Trained
+
+#: Rows by which crosses are chosen, and whose statistics are taken at a time.
+SAMPLE_ROWS = 500_000
+#: Cells of a cross that are kept: the number of different pairs can grow with the rows.
+MOST_CELLS = 500_000
+
+
+def learn_stream(
+    parameters: Parameters,
+    source: Any,
+    target: str,
+    *,
+    sample_weight: str | None,
+    groups: str | None,
+    container: str,
+) -> Learned:
+    """Fit rows of which a batch at a time is in memory.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    source, target, sample_weight, groups
+        As `EntityEmbeddingEncoder.fit_stream` takes them.
+    container : str
+        The kind of output that is asked for.
+    """
+    from sk_entity._learning.rows import Rows
+    from sk_entity._learning.trainer import train_spooled
+
+    seed, n_folds = fresh_seed(parameters.random_state), parameters.cv or 0
+    numbers = wants_numbers(parameters.loss)
+    columns = (target, sample_weight, groups)
+    with StreamReader(*columns, n_folds, seed, numbers=numbers) as reader:
+        header, coder, objective = _read(parameters, source, reader, seed, container)
+        spool = reader.spool
+        sample = Rows.of(spool.sample(SAMPLE_ROWS))
+        dims = plan_dims(
+            parameters.embedding_dim,
+            coder,
+            categorical_names(header, coder),
+            balance=row_balance(objective, sample.target, sample.weight),
+            given={},
+        )
+        empty = Codes(np.empty((0, 0), np.int32), (None,) * len(coder.table_of))
+        layout = coder.layout(dims, empty)
+        plan = Plan(parameters, header, coder, objective, layout, n_folds)
+        plan.check_names()
+        trained = train_spooled(
+            spool,
+            [part.vocabulary.code_counts for part in coder.coders],
+            layout=layout,
+            n_folds=n_folds,
+            objective=objective,
+            settings=plan.settings(),
+            seed=seed,
+        )
+        extras = _learn_beside(plan, spool, trained)
+        return plan.finished(trained, extras, weight=reader.weight, n_rows=len(spool))
+
+
+def _read(
+    parameters: Parameters,
+    source: Any,
+    reader: StreamReader,
+    seed: int,
+    container: str,
+) -> tuple[Header, FrameCoder, Objective]:
+    """Encode all batches into the reader's spool; return what is known of them."""
+    header: Header | None = None
+    coder: FrameCoder | None = None
+    with reader.naming():
+        for X, weights in reader.batches(source):
+            if header is None:
+                frame, header = read_input(X)
+            else:
+                frame = check_frame(header, X, some=True)
+            weight = check_weights(weights, frame, some=False)
+            if coder is None:
+                coder = new_coder(parameters, frame, header, container, weight, seed)
+                _open(parameters, coder, reader)
+            else:
+                coder.schema.check_further(frame)
+                coder = coder.extend(frame, weight)
+            codes = coder.encode(frame)[0].known().numbers
+            numeric = read_numbers(frame, coder.schema, input_names(header))
+            reader.write(codes, numeric, weight)
+    if header is None or coder is None:
+        raise ValueError("fit_stream got no rows: the source is empty.")
+    if not reader.weight > 0:
+        raise ValueError(
+            "Sample weights are all zero: the sum of sample_weight must be "
+            "positive, for there is no row left to learn from."
+        )
+    coder, numbers = coder.numbered(**parameters.limits)
+    return header, coder, objective_of(*reader.finish(numbers), parameters.loss)
+
+
+def _open(parameters: Parameters, coder: FrameCoder, reader: StreamReader) -> None:
+    schema = coder.schema
+    if not schema.categorical:
+        raise ColumnError(
+            "fit_stream found no categorical column by categorical_features"
+            f"={parameters.categorical_features!r}: there is nothing to learn."
+        )
+    reader.open(len(schema.categorical), len(schema.numeric))
+
+
+def _learn_beside(plan: Plan, spool: Any, trained: "Trained") -> Extras:
+    """Choose crosses by a sample, then learn all statistics from all rows."""
+    rows, evidence = _evidence(plan, spool.sample(SAMPLE_ROWS), plan.n_folds)
+    named = cross_pairs(plan.parameters, plan.names, None)
+    chosen = learn_beside(
+        plan, rows, evidence, trained, named, choose=plan.chooses_crosses
+    )
+    extras: Extras | None = None
+    for block in spool.blocks(SAMPLE_ROWS):
+        _, evidence = _evidence(plan, block, 0)
+        part = learn_extras(
+            replace(evidence, fold=np.zeros_like(evidence.fold)),
+            predict=None,
+            predictor=chosen.predictor,
+            crosses=[(a, b) for a, b in (c.columns for c in chosen.crosses)],
+            add_statistics=plan.parameters.add_statistics,
+            add_support=plan.parameters.add_support,
+        )
+        extras = part if extras is None else extras.merged(part)
+        extras = extras.trimmed(MOST_CELLS)
+    assert extras is not None
+    return extras
+
+
+def _evidence(plan: Plan, block: NDArray[Any], n_folds: int) -> tuple["Rows", Evidence]:
+    from sk_entity._learning.rows import Rows
+
+    rows = Rows.of(block)
+    codes = Codes(rows.codes, (None,) * rows.codes.shape[1])
+    return rows, evidence_of(plan, rows, codes, n_folds)
