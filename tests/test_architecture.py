@@ -15,64 +15,56 @@ ALLOWED = {
     "exceptions": set(),
     "datasets": set(),
     "_warnings": set(),
-    "_columns": {"_columns", "exceptions"},
-    "_validation": {"_warnings", "_columns", "exceptions"},
-    "_categories": {"_categories", "_columns", "_warnings", "exceptions"},
+    # values -> codes -> vectors -> table -> use
+    "_columns": {"exceptions"},
+    "_categories": {"_columns", "_warnings", "exceptions"},
+    "_target": {"_columns", "_warnings", "exceptions"},
+    "losses": {"_target"},
     "_table": {"_categories", "_columns", "exceptions"},
-    "_numeric": set(),
-    "losses": set(),
-    "_objective": {"_columns", "_validation", "losses"},
-    "_prediction": {"_numeric", "_objective"},
-    "_statistics": {"_categories"},
-    "_crosses": {"_statistics", "exceptions"},
-    "_extras": {"_crosses", "_prediction", "_statistics"},
-    "_lookup": {"_categories", "_extras"},
-    "_learning": {
-        "_learning",
+    "_features": {"_categories", "_table", "_target", "exceptions"},
+    "_learning": {"_categories", "_features", "_target", "exceptions"},
+    # scikit-learn's side
+    "_validation": {"_columns", "exceptions"},
+    "_parameters": {"_target", "_validation"},
+    "_output": {"_columns", "exceptions"},
+    # what is learned, who learns it, and who uses it
+    "_learned": {
         "_categories",
-        "_numeric",
-        "_objective",
-        "_prediction",
-        "exceptions",
+        "_columns",
+        "_features",
+        "_output",
+        "_table",
+        "_target",
+        "_validation",
     },
-    "_pretrained": {"_warnings", "_categories", "_columns", "_table", "exceptions"},
-    "_updating": set(),
-    "_streaming": {"_categories", "_columns", "_validation", "exceptions"},
-    "_naming": {"_table", "exceptions"},
-    "_parameters": {"_validation", "losses"},
+    "_inverse": {"_columns", "_learned"},
     "_fitting": {
         "_categories",
         "_columns",
-        "_crosses",
-        "_extras",
+        "_features",
+        "_learned",
         "_learning",
-        "_lookup",
-        "_naming",
-        "_objective",
+        "_output",
         "_parameters",
-        "_pretrained",
-        "_statistics",
-        "_streaming",
         "_table",
-        "_updating",
+        "_target",
         "_validation",
         "_warnings",
         "exceptions",
     },
     "_display": set(),
     "_encoder": {
-        "_categories",
-        "_columns",
         "_display",
-        "_extras",
         "_fitting",
-        "_lookup",
+        "_inverse",
+        "_learned",
+        "_parameters",
         "_table",
         "_validation",
     },
-    "inspection": {"_columns", "_encoder", "_table", "_validation", "inspection"},
-    "plotting": {"_table", "inspection", "plotting"},
-    "__init__": {"_encoder", "_pretrained", "_table", "inspection"},
+    "inspection": {"_columns", "_encoder", "_table", "_target"},
+    "plotting": {"_table", "inspection"},
+    "__init__": {"_encoder", "_fitting", "_table", "inspection"},
 }
 
 
@@ -95,7 +87,8 @@ def test_imports_follow_the_arrows(path):
     for _, name in imports(tree):
         parts = name.split(".")
         if parts[0] == "sk_entity" and len(parts) > 1:
-            assert parts[1] in ALLOWED[place(path)], f"{path.name} imports {name}"
+            allowed = {place(path), *ALLOWED[place(path)]}
+            assert parts[1] in allowed, f"{path.name} imports {name}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -111,9 +104,26 @@ def test_torch_stays_in_learning_and_private_scikit_learn_in_validation(path):
 
 
 def test_learning_is_imported_inside_functions_only():
-    tree = ast.parse((ROOT / "_fitting.py").read_text())
-    top = [n for n in tree.body if isinstance(n, ast.ImportFrom)]
-    assert not [n.module for n in top if n.module.startswith("sk_entity._learning")]
+    for path in FILES:
+        if place(path) == "_learning":
+            continue
+        body = ast.parse(path.read_text()).body
+        modules = [node.module for node in body if isinstance(node, ast.ImportFrom)]
+        assert not [m for m in modules if m.startswith("sk_entity._learning")], path
+
+
+def test_the_encoder_is_one_class_without_mixins_of_its_own():
+    tree = ast.parse((ROOT / "_encoder.py").read_text())
+    (only,) = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    assert [base.id for base in only.bases] == ["TransformerMixin", "BaseEstimator"]
+
+
+def test_arrows_make_no_circle():
+    left = {place: set(targets) for place, targets in ALLOWED.items()}
+    while left:
+        done = {place for place, targets in left.items() if not targets & set(left)}
+        assert done, f"a circle among {sorted(left)}"
+        left = {place: targets for place, targets in left.items() if place not in done}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

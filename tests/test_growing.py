@@ -10,8 +10,10 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import r2_score
 
-from sk_entity import EntityEmbeddingEncoder, _fitting
-from sk_entity._fitting.spool import READ_ROWS, frames_of
+from sk_entity import EntityEmbeddingEncoder
+from sk_entity._fitting import stream
+from sk_entity._fitting.sources import frames_of
+from sk_entity._fitting.spool import READ_ROWS
 from sk_entity._learning import batches
 from sk_entity.datasets import make_entities
 from sk_entity.exceptions import ColumnError
@@ -245,8 +247,8 @@ def test_reading_a_file_holds_a_batch_and_not_what_is_ahead(tmp_path):
 
 
 def test_a_stream_keeps_the_largest_cells_of_a_cross(table, monkeypatch):
-    monkeypatch.setattr(_fitting, "MOST_CELLS", 4)
-    monkeypatch.setattr(_fitting, "SAMPLE_ROWS", 4000)
+    monkeypatch.setattr(stream, "MOST_CELLS", 4)
+    monkeypatch.setattr(stream, "SAMPLE_ROWS", 4000)
     table = table.drop(columns=["w", "g"])
     pair = ["entity_0", "entity_1"]
     table = pd.concat([table[:1]] * 500 + [table, table]).reset_index(drop=True)

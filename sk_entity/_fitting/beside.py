@@ -12,7 +12,7 @@ from sk_entity._fitting.plan import Plan
 
 if TYPE_CHECKING:
     from sk_entity._learning.rows import Rows
-    from sk_entity._learning.trainer import Trained
+    from sk_entity._learning.task import Trained
 
 
 def evidence_of(

@@ -16,7 +16,7 @@ from sk_entity._target import Objective
 from sk_entity._validation import Header, input_names
 
 if TYPE_CHECKING:
-    from sk_entity._learning.trainer import Settings, Trained
+    from sk_entity._learning.task import Settings, Trained
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class Plan:
 
     def settings(self) -> "Settings":
         """Return what training is told."""
-        from sk_entity._learning.trainer import Settings
+        from sk_entity._learning.task import Settings
 
         parameters, hiding = self.parameters, self.parameters.self_supervision
         return Settings(

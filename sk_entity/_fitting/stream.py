@@ -28,7 +28,7 @@ from sk_entity.exceptions import ColumnError
 
 if TYPE_CHECKING:
     from sk_entity._learning.rows import Rows
-    from sk_entity._learning.trainer import Trained
+    from sk_entity._learning.task import Trained
 
 #: Rows by which crosses are chosen, and whose statistics are taken at a time.
 SAMPLE_ROWS = 500_000

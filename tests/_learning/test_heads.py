@@ -6,7 +6,7 @@ from skorch.callbacks import Callback
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._features.prediction import Predictor
-from sk_entity._learning import trainer
+from sk_entity._learning import predicting
 from sk_entity._learning.heads import FoldHeads, HeadNet
 from sk_entity._learning.losses import OneLoss
 from sk_entity._learning.modules import Decoder
@@ -44,9 +44,9 @@ def test_a_decoder_is_its_own_only_head():
 def test_heads_are_trained_only_where_the_decoder_cannot_predict(monkeypatch):
     data = make_entities(200, n_categories=(6, 4), random_state=0)
     trained = []
-    fit_heads = trainer.fit_heads
+    fit_heads = predicting.fit_heads
     monkeypatch.setattr(
-        trainer, "fit_heads", lambda *a, **k: trained.append(1) or fit_heads(*a, **k)
+        predicting, "fit_heads", lambda *a, **k: trained.append(1) or fit_heads(*a, **k)
     )
 
     def trains_heads(**params):

@@ -6,7 +6,7 @@ import torch
 from skorch.callbacks import Callback
 
 from sk_entity import EntityEmbeddingEncoder
-from sk_entity._learning import trainer
+from sk_entity._learning import building
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity.datasets import make_entities
 
@@ -98,7 +98,7 @@ def test_an_encoder_learns_the_same_with_lazy_tables(monkeypatch, early_stopping
 
     dense, tables, history = features()
     assert not tables.is_lazy(0)
-    monkeypatch.setattr(trainer, "_LAZY_SIZE", 0)
+    monkeypatch.setattr(building, "_LAZY_SIZE", 0)
     lazy, tables, lazy_history = features()
     assert tables.is_lazy(0)
     np.testing.assert_allclose(lazy, dense, rtol=1e-2, atol=1e-3)

@@ -8,7 +8,7 @@ import torch
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._features.scaling import NumericScaler
-from sk_entity._learning import trainer
+from sk_entity._learning import predicting, trainer
 from sk_entity._learning.batches import BatchIterator, TensorRows
 from sk_entity._learning.net import EntityNet
 from sk_entity._learning.rows import Rows
@@ -118,16 +118,16 @@ def test_heads_learn_from_a_sample_of_very_many_rows(monkeypatch):
     data = make_entities(1000, n_categories=(9, 5), random_state=0)
     encoder = EntityEmbeddingEncoder(max_epochs=2, random_state=0)
     read = []
-    fit_heads = trainer.fit_heads
+    fit_heads = predicting.fit_heads
     monkeypatch.setattr(
-        trainer,
+        predicting,
         "fit_heads",
         lambda heads, module, rows, *args, **kwargs: (
             read.append(len(rows)) or fit_heads(heads, module, rows, *args, **kwargs)
         ),
     )
     encoder.fit(data.X, data.y)
-    monkeypatch.setattr(trainer, "HEAD_BUDGET", 3)
+    monkeypatch.setattr(predicting, "HEAD_BUDGET", 3)
     encoder.fit(data.X, data.y)
     assert read == [1000, 3 * 128]
 
