@@ -591,10 +591,14 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             If ``handle_unknown`` or ``handle_missing`` is ``"error"`` and such a cell
             is found.
         """
-        check_is_fitted(self)
+        if not self._is_fitted:
+            check_is_fitted(self)
+        learned, container = self._learned, output_kind(self)
+        features = learned.of_one_row(X, container)
+        if features is not None:
+            return features
         frame = check_frame(self, X)
-        codes = self._learned.encode(frame)
-        return self._learned.features(X, frame, codes, output_kind(self))
+        return learned.features(X, frame, learned.encode(frame), container)
 
     def inverse_transform(self, X: Any) -> pd.DataFrame:
         """Return the inputs whose features are nearest: categories by their vectors.

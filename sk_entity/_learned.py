@@ -12,6 +12,7 @@ from sk_entity._categories import Codes, FrameCoder, tell
 from sk_entity._columns import read_numbers
 from sk_entity._features import Extras, Lookup, Scaling
 from sk_entity._output import OutputContainer
+from sk_entity._row import RowReader
 from sk_entity._table import EmbeddingTable
 from sk_entity._target import Objective
 from sk_entity._validation import Header, input_names
@@ -120,6 +121,18 @@ class Learned:
         tables = [vectors[None] for vectors in self.vectors]
         return Lookup(tables, self.coder.table_of, self.extras)
 
+    @cached_property
+    def row_reader(self) -> RowReader:
+        """What reads one row fast."""
+        return RowReader(self)
+
+    def of_one_row(self, X: Any, container: str) -> NDArray[np.float64] | None:
+        """Return the features of a frame of one row, if all its cells are known."""
+        if type(X) is not pd.DataFrame or len(X) != 1 or container != "default":
+            return None
+        read = self.row_reader.read(X)
+        return None if read is None else self.row_reader.features(*read)
+
     def encode(self, frame: pd.DataFrame) -> Codes:
         """Return what the cells of new rows read; warn of what is odd about them.
 
@@ -133,6 +146,8 @@ class Learned:
         self.coder.schema.check_labels(frame)
         codes, report = self.coder.encode(frame)
         tell(report, self.coder.handle_unknown)
+        if len(frame) == 1:
+            self.row_reader.remember(frame, codes, report)
         return codes
 
     def features(

@@ -28,7 +28,9 @@ ALLOWED = {
     "_parameters": {"_target", "_validation"},
     "_output": {"_columns", "exceptions"},
     # what is learned, who learns it, and who uses it
+    "_row": {"_categories", "_columns", "_learned"},
     "_learned": {
+        "_row",
         "_categories",
         "_columns",
         "_features",

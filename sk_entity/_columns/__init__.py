@@ -3,7 +3,7 @@
 from sk_entity._columns.containers import read_frame, read_series
 from sk_entity._columns.conversion import Known, conform
 from sk_entity._columns.files import parse_keys, read_keyed_file
-from sk_entity._columns.keys import Keys, factorize, places
+from sk_entity._columns.keys import Keys, factorize, hashed, place_of, places
 from sk_entity._columns.kinds import NUMBERS, ColumnType, Kind, read_type
 from sk_entity._columns.labels import read_labels
 from sk_entity._columns.numbers import exact_floats, for_booster
@@ -20,7 +20,9 @@ __all__ = [
     "exact_floats",
     "factorize",
     "for_booster",
+    "hashed",
     "parse_keys",
+    "place_of",
     "places",
     "read_frame",
     "read_keyed_file",

@@ -3,7 +3,9 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 from decimal import Decimal
+from threading import Lock
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pandas as pd
@@ -171,8 +173,33 @@ def places(known: pd.Index, values: pd.Index) -> NDArray[np.intp]:
     if not len(known) or not len(values):
         return np.full(len(values), -1, dtype=np.intp)
     if known.dtype == values.dtype:
-        return np.asarray(known.get_indexer(values))
+        return np.asarray(hashed(known).get_indexer(values))
     return np.asarray(known.astype(object).get_indexer(values.astype(object)))
+
+
+def place_of(known: pd.Index, value: Any) -> int:
+    """Return the place of one value among known ones of its own type, or -1."""
+    try:
+        place: Any = hashed(known).get_loc(value)
+    except KeyError:
+        return -1
+    return int(place)
+
+
+_lock = Lock()
+_hashed: "WeakValueDictionary[int, pd.Index]" = WeakValueDictionary()
+
+
+def hashed(index: pd.Index) -> pd.Index:
+    """Return an index that several threads may search: its hash table is built.
+
+    pandas 2 shows other threads a table that is still being filled.
+    """
+    if _hashed.get(id(index)) is not index:
+        with _lock:
+            index.get_indexer(index[:1])
+            _hashed[id(index)] = index
+    return index
 
 
 def order_of(index: pd.Index) -> NDArray[np.intp]:

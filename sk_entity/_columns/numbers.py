@@ -1,5 +1,8 @@
 """Numeric columns -> float64 for the net, and dtypes that boosters take."""
 
+import math
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -34,8 +37,9 @@ def exact_floats(name: str, column: pd.Series) -> NDArray[np.float64]:
     if not pdt.is_numeric_dtype(dtype) or pdt.is_complex_dtype(dtype):
         _refuse(name, column)
     floats = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    if pdt.is_integer_dtype(dtype):
-        _refuse_large(name, floats)
+    if pdt.is_integer_dtype(dtype) and not np.isnan(floats).all():
+        # As integers: 2**53 + 1 has become the float 2**53.
+        _refuse_large(name, [column.min(), column.max()])
     return floats
 
 
@@ -62,21 +66,14 @@ def _floats_of_cells(name: str, column: pd.Series) -> NDArray[np.float64]:
     floats = np.full(len(column), np.nan)
     cells = column.to_numpy(dtype=object)[~missing]
     floats[~missing] = cells.astype(np.float64)
-    whole = [isinstance(x, (int, np.integer)) for x in cells]
-    if kind is Kind.DECIMAL or any(whole):
-        _refuse_large(
-            name,
-            floats[~missing]
-            if kind is Kind.DECIMAL
-            else floats[~missing][np.asarray(whole)],
-        )
+    exact = (int, np.integer, Decimal)
+    _refuse_large(name, [x for x in cells if isinstance(x, exact)])
     return floats
 
 
-def _refuse_large(name: str, floats: NDArray[np.float64]) -> None:
+def _refuse_large(name: str, numbers: Iterable[Any]) -> None:
     # Above 2**53 neighbouring integers share one float64.
-    finite = floats[np.isfinite(floats)]
-    if (np.abs(finite) > LARGEST_EXACT).any():
+    if any(math.isfinite(x) and abs(int(x)) > LARGEST_EXACT for x in numbers):
         raise ColumnError(
             f"Column {name!r} holds integers beyond 2**53, which float64 would round. "
             "If they are identifiers, make them a category (astype(str)); if numbers, "

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,17 @@ class Lookup:
     table_of: Sequence[int]
     extras: Extras
 
+    @cached_property
+    def joined(self) -> list[NDArray[np.float32]]:
+        """All outputs of a category side by side: vector, statistic, support."""
+        singles = self.extras.singles
+        if not singles:
+            return list(self.tables)
+        return [
+            np.concatenate([table, single.values], axis=2)
+            for table, single in zip(self.tables, singles, strict=True)
+        ]
+
     @property
     def reads_numbers(self) -> bool:
         """Whether features depend on the numeric columns."""
@@ -58,24 +70,24 @@ class Lookup:
         """
         if not self.tables:
             return
-        of_cells = by_column(self.tables, self.table_of, codes.bags)
-        beside = [single.values for single in self.extras.singles]
-        singles = by_column(beside, self.table_of, codes.bags) if beside else []
+        cells_of = by_column(self.joined, self.table_of, codes.bags)
         whole = codes.whole()
         for start in range(0, len(codes), _CHUNK):
             rows = slice(start, start + _CHUNK)
             of_rows = table if isinstance(table, int) else table[rows]
             known = np.maximum(codes.numbers[rows], 0)
-            vectors = look_up(of_cells, known, of_rows)
+            found = look_up(cells_of, known, of_rows)
             blocks: list[NDArray[Any]] = []
-            for j, vector in enumerate(vectors):
-                parts = [vector]
-                if singles:
-                    parts.append(_rows(singles[j], of_rows, known[:, j]))
+            for j, block in enumerate(found):
                 nothing = codes.numbers[rows, j] < 0
-                if nothing.any():
-                    parts = [np.where(nothing[:, None], np.nan, part) for part in parts]
-                blocks += parts
+                blank = nothing.any()
+                blocks.append(
+                    np.where(nothing[:, None], np.nan, block) if blank else block
+                )
+            vectors = [
+                block[:, : self.tables[t].shape[2]]
+                for t, block in zip(self.table_of, found, strict=True)
+            ]
             cells = np.maximum(whole[rows], 0)
             blocks += self.extras.of_rows(cells, of_rows, vectors, numeric[rows])
             # Whole rows at once: block by block, narrow as they are, takes twice as

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sk_entity._categories import Layout
+from sk_entity._columns import hashed, place_of
 
 #: A statistic counts the mean of all rows as this many rows of each category.
 PRIOR_ROWS = 10.0
@@ -184,7 +185,18 @@ class TargetStatistic:
             Unknown values have code 0; so has a cell that holds one.
         """
         keys = _keys(codes, self.columns, self.n_codes)
-        return np.asarray(self.cells.get_indexer(pd.Index(keys)) + 1)
+        return np.asarray(hashed(self.cells).get_indexer(pd.Index(keys)) + 1)
+
+    def of_row(self, codes: Sequence[int]) -> NDArray[np.float64]:
+        """Return the statistic of one new row, shape (n_outputs,).
+
+        As `look_up`, for a fraction of what it costs by itself.
+        """
+        key = 0
+        for j, size in zip(self.columns, self.n_codes, strict=True):
+            key = key * size + codes[j]
+        values: NDArray[np.float64] = self.tables[-1, place_of(self.cells, key) + 1]
+        return values
 
     def look_up(
         self, codes: NDArray[np.int32], table: int | NDArray[Any] = -1
