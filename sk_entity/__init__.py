@@ -1,11 +1,13 @@
 """Leak-free entity embeddings of categorical columns for scikit-learn."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sk_entity._encoder import EntityEmbeddingEncoder
-from sk_entity._fitting.pretrained import Pretrained
-from sk_entity._table import EmbeddingTable
+if TYPE_CHECKING:
+    from sk_entity._encoder import EntityEmbeddingEncoder
+    from sk_entity._fitting.pretrained import Pretrained
+    from sk_entity._table import EmbeddingTable
+    from sk_entity.inspection import compare_encoders
 
 __version__ = "0.1.0"
 
@@ -17,16 +19,20 @@ __all__ = [
     "compare_encoders",
 ]
 
-
+#: Where public names are: loaded on demand, so that inference need not import what
+#: only fits or pictures need.
+_HOMES = {
+    "EmbeddingTable": "_table",
+    "EntityEmbeddingEncoder": "_encoder",
+    "Pretrained": "_fitting.pretrained",
+    "compare_encoders": "inspection",
+}
 _MODULES = ("datasets", "exceptions", "inspection", "losses", "plotting")
 
 
 def __getattr__(name: str) -> Any:
-    # On demand: what only inspection needs must not slow the import.
-    if name == "compare_encoders":
-        from sk_entity.inspection import compare_encoders
-
-        return compare_encoders
+    if name in _HOMES:
+        return getattr(import_module(f"sk_entity.{_HOMES[name]}"), name)
     if name in _MODULES:
         return import_module(f"sk_entity.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,6 +19,7 @@ from sk_entity._display import DOCS, summary, with_summary
 from sk_entity._fitting import (
     Given,
     TrainingRows,
+    check_training,
     learn,
     learn_stream,
     request_splitter,
@@ -396,6 +397,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         return learn(parameters, given, earlier, same_rows=same_rows)
 
     def _checked_parameters(self) -> Parameters:
+        check_training()
         self._validate_params()
         parameters = Parameters(self)
         parameters.check_net()

@@ -9,13 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sk_entity._categories import Codes, FrameCoder, tell
-from sk_entity._columns import read_numbers
+from sk_entity._columns import Header, read_numbers
 from sk_entity._features import Extras, Lookup, Scaling
 from sk_entity._output import OutputContainer
 from sk_entity._row import RowReader
 from sk_entity._table import EmbeddingTable
 from sk_entity._target import Objective
-from sk_entity._validation import Header, input_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +75,7 @@ class Learned:
     @cached_property
     def names(self) -> list[str]:
         """Names of the input columns."""
-        return input_names(self.header)
+        return self.header.names
 
     @cached_property
     def categorical(self) -> list[str]:

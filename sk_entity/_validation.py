@@ -3,7 +3,6 @@
 The only module that imports scikit-learn's private helpers.
 """
 
-from dataclasses import dataclass
 from inspect import signature
 from types import SimpleNamespace
 from typing import Any
@@ -26,12 +25,12 @@ from sklearn.utils.validation import (
     _check_sample_weight,
 )
 
-from sk_entity._columns import exact_floats, read_frame, read_series
+from sk_entity._columns import Header, exact_floats, read_frame, read_series
 from sk_entity._columns.containers import read_rows
+from sk_entity._columns.header import check_duplicates
 from sk_entity.exceptions import ColumnError
 
 __all__ = [
-    "Header",
     "Interval",
     "StrOptions",
     "check_frame",
@@ -45,27 +44,12 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False)
-class Header:
-    """Number and names of the input columns, where scikit-learn's checks look for them.
-
-    Attributes
-    ----------
-    n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,), object, or None
-        None if they are not all strings.
-    """
-
-    n_features_in_: int
-    feature_names_in_: NDArray[Any] | None
-
-    @classmethod
-    def of(cls, X: Any) -> "Header":
-        """Read the names of a frame or an array."""
-        found = SimpleNamespace()
-        _check_feature_names(found, X, reset=True)
-        _check_n_features(found, X, reset=True)
-        return cls(found.n_features_in_, getattr(found, "feature_names_in_", None))
+def _read_header(X: Any) -> Header:
+    """Read the names of a frame or an array."""
+    found = SimpleNamespace()
+    _check_feature_names(found, X, reset=True)
+    _check_n_features(found, X, reset=True)
+    return Header(found.n_features_in_, getattr(found, "feature_names_in_", None))
 
 
 def read_input(X: Any) -> tuple[pd.DataFrame, Header]:
@@ -77,12 +61,12 @@ def read_input(X: Any) -> tuple[pd.DataFrame, Header]:
     """
     given = read_frame(X)
     if given is not None:
-        _check_duplicates(given.columns)
-        header = Header.of(given)
+        check_duplicates(given.columns)
+        header = _read_header(given)
         _check_shape(given, some=True)
         return given, header
     frame, array = _from_array(X, some=True)
-    return frame, Header.of(array)
+    return frame, _read_header(array)
 
 
 def check_frame(fitted: Any, X: Any, *, some: bool = False) -> pd.DataFrame:
@@ -102,7 +86,7 @@ def check_frame(fitted: Any, X: Any, *, some: bool = False) -> pd.DataFrame:
     """
     given = read_frame(X)
     if given is not None:
-        _check_duplicates(given.columns)
+        check_duplicates(given.columns)
         _compare(fitted, given)
         _check_shape(given, some=some)
         return given
@@ -131,15 +115,6 @@ def _from_array(X: Any, *, some: bool) -> tuple[pd.DataFrame, Any]:
     frame = pd.DataFrame(array, copy=False) if rows is None else rows
     names = [f"x{i}" for i in range(array.shape[1])]
     return frame.set_axis(names, axis=1), array if rows is None else given
-
-
-def _check_duplicates(columns: pd.Index) -> None:
-    if not columns.is_unique:
-        names = list(columns[columns.duplicated()].unique())
-        raise ColumnError(
-            f"X has several columns of the same name: {names!r}. Vectors are keyed by "
-            "column: rename or drop the duplicates."
-        )
 
 
 def _check_shape(X: pd.DataFrame, *, some: bool) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 #: Seeds of two content hashes, and what mixes the parts of an entry.
 _HASH_KEYS = (0x243F6A8885A308D3, 0x13198A2E03707344)
@@ -72,6 +71,9 @@ class Bags:
         code, masked : ndarray of shape (n_bags,) or None
             None: zeros.
         """
+        # Here, not at the top: most encoders have no bags.
+        from scipy.sparse import csr_array
+
         empty = np.flatnonzero(np.bincount(bag, minlength=n_bags) == 0)
         bag = np.concatenate([bag, empty])
         row = np.concatenate([row, np.zeros(len(empty), row.dtype)])
@@ -123,6 +125,8 @@ class Bags:
         -------
         composed : ndarray of shape (n_tables, n_bags, dim), float32
         """
+        from scipy.sparse import csr_array
+
         shape = (len(self), tables.shape[1])
         matrix = csr_array((self.share, self.row, self.start), shape=shape)
         return np.stack([matrix @ table for table in tables]).astype(np.float32)

@@ -3,6 +3,7 @@
 from sk_entity._columns.containers import read_frame, read_series
 from sk_entity._columns.conversion import Known, conform
 from sk_entity._columns.files import parse_keys, read_keyed_file
+from sk_entity._columns.header import Header
 from sk_entity._columns.keys import Keys, factorize, hashed, place_of, places
 from sk_entity._columns.kinds import NUMBERS, ColumnType, Kind, read_type
 from sk_entity._columns.labels import read_labels
@@ -12,6 +13,7 @@ from sk_entity._columns.schema import Schema, read_numbers, read_schema
 __all__ = [
     "NUMBERS",
     "ColumnType",
+    "Header",
     "Keys",
     "Kind",
     "Known",

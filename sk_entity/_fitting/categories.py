@@ -8,12 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sk_entity._categories import FrameCoder, multivalued_columns, plan_tables
-from sk_entity._columns import read_schema
+from sk_entity._columns import Header, read_schema
 from sk_entity._features import named_crosses
 from sk_entity._learned import Learned
 from sk_entity._output import check_output
 from sk_entity._parameters import Parameters
-from sk_entity._validation import Header, input_names
 
 
 def new_coder(
@@ -43,7 +42,7 @@ def new_coder(
     multivalued = multivalued_columns(parameters.multivalued)
     schema = read_schema(frame, parameters.categorical_features, multivalued)
     check_output(container, schema, passes=parameters.remainder == "passthrough")
-    names = input_names(header)
+    names = header.names
     plans = plan_tables(
         [names[i] for i in schema.categorical],
         shared_embeddings=parameters.shared_embeddings,

@@ -4,13 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import (
-    GroupKFold,
-    KFold,
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    check_cv,
-)
 
 from sk_entity._target import Target
 from sk_entity.exceptions import FoldError
@@ -46,6 +39,9 @@ def check_folds(
     FoldError
         If the folds do not hold every row out exactly once, or there are too few rows.
     """
+    # Here, not at the top: it takes a tenth of a second, which a loaded encoder spares.
+    from sklearn.model_selection import check_cv
+
     n_rows = len(target.values)
     if cv is None:
         return np.zeros(n_rows, dtype=np.int32), 0
@@ -73,9 +69,9 @@ def check_folds(
     return fold, n_folds
 
 
-def _default_splitter(
-    n_folds: int, target: Target, grouped: bool, seed: int
-) -> KFold | StratifiedKFold | GroupKFold | StratifiedGroupKFold:
+def _default_splitter(n_folds: int, target: Target, grouped: bool, seed: int) -> Any:
+    from sklearn import model_selection
+
     n_rows = len(target.values)
     if n_rows < n_folds:
         raise FoldError(
@@ -87,9 +83,8 @@ def _default_splitter(
     stratify = (
         target.kind != "continuous" and np.bincount(target.values).max() >= n_folds
     )
-    if grouped:
-        return (StratifiedGroupKFold if stratify else GroupKFold)(n_folds, **shuffled)
-    return (StratifiedKFold if stratify else KFold)(n_folds, **shuffled)
+    name = ("Stratified" if stratify else "") + ("GroupKFold" if grouped else "KFold")
+    return getattr(model_selection, name)(n_folds, **shuffled)
 
 
 def request_splitter(cv: Any) -> Any:
@@ -98,4 +93,6 @@ def request_splitter(cv: Any) -> Any:
     An integer ``cv`` keeps groups together when it gets any, so it asks for them as
     GroupKFold does; splitters ask for themselves.
     """
+    from sklearn.model_selection import GroupKFold
+
     return GroupKFold() if isinstance(cv, (int, np.integer)) else cv

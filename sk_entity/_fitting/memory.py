@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sk_entity._categories import Codes, FrameCoder
-from sk_entity._columns import read_numbers
+from sk_entity._columns import Header, read_numbers
 from sk_entity._features import Lookup
 from sk_entity._fitting.beside import evidence_of, learn_beside
 from sk_entity._fitting.blending import blended, start_of
@@ -26,12 +26,10 @@ from sk_entity._target import (
     row_balance,
 )
 from sk_entity._validation import (
-    Header,
     check_groups,
     check_offset,
     check_weights,
     fresh_seed,
-    input_names,
 )
 from sk_entity._warnings import warn
 from sk_entity.exceptions import NoCategoricalColumnsWarning
@@ -143,7 +141,7 @@ def learn(
     lesson = _read_lesson(parameters, given, coder, codes, weight, seed, earlier)
     rows = Rows(
         codes.known().numbers,
-        read_numbers(given.frame, coder.schema, input_names(given.header)),
+        read_numbers(given.frame, coder.schema, given.header.names),
         lesson.values,
         weight,
         lesson.fold,
@@ -295,7 +293,7 @@ def _dims(
 
 
 def _warn_no_categories(plan: Plan) -> None:
-    names = input_names(plan.header)
+    names = plan.header.names
     shown = names[:10] + (["..."] if len(names) > 10 else [])
     warn(
         f"No categorical column found among {shown} by categorical_features="

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sk_entity._categories import FrameCoder, Layout
+from sk_entity._columns import Header
 from sk_entity._features import Extras, feature_groups
 from sk_entity._fitting.pretrained import GivenVectors
 from sk_entity._learned import Learned
 from sk_entity._parameters import Parameters
 from sk_entity._target import Objective
-from sk_entity._validation import Header, input_names
 
 if TYPE_CHECKING:
     from sk_entity._learning.task import Settings, Trained
@@ -67,7 +67,7 @@ class Plan:
         self, crosses: Sequence[tuple[int, int]], *, prediction: bool
     ) -> dict[str, list[str]]:
         """Return the names of the output columns; raise if they clash."""
-        names, inputs = self.names, input_names(self.header)
+        names, inputs = self.names, self.header.names
         schema, parameters = self.coder.schema, self.parameters
         passes = parameters.remainder == "passthrough"
         return feature_groups(
@@ -142,7 +142,7 @@ class Plan:
 
 def categorical_names(header: Header, coder: FrameCoder) -> list[str]:
     """Return the names of the categorical columns."""
-    names = input_names(header)
+    names = header.names
     return [names[i] for i in coder.schema.categorical]
 
 

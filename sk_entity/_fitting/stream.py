@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sk_entity._categories import Codes, FrameCoder
-from sk_entity._columns import read_numbers
+from sk_entity._columns import Header, read_numbers
 from sk_entity._features import Evidence, Extras, learn_extras
 from sk_entity._fitting.batches import StreamReader
 from sk_entity._fitting.beside import evidence_of, learn_beside
@@ -17,11 +17,9 @@ from sk_entity._learned import Learned
 from sk_entity._parameters import Parameters
 from sk_entity._target import Objective, objective_of, row_balance, wants_numbers
 from sk_entity._validation import (
-    Header,
     check_frame,
     check_weights,
     fresh_seed,
-    input_names,
     read_input,
 )
 from sk_entity.exceptions import ColumnError
@@ -113,7 +111,7 @@ def _read(
                 coder.schema.check_further(frame)
                 coder = coder.extend(frame, weight)
             codes = coder.encode(frame)[0].known().numbers
-            numeric = read_numbers(frame, coder.schema, input_names(header))
+            numeric = read_numbers(frame, coder.schema, header.names)
             reader.write(codes, numeric, weight)
     if header is None or coder is None:
         raise ValueError("fit_stream got no rows: the source is empty.")

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import type_of_target
 
 from sk_entity._columns import read_labels
 from sk_entity._columns.labels import label_like_numbers
@@ -66,6 +64,10 @@ def check_target(
         If y is missing, of another length, not one column, holds NaN or infinity,
         or is of a kind that is not supported.
     """
+    # Here, not at the top: what is learned is read without scikit-learn.
+    from sklearn.utils import column_or_1d
+    from sklearn.utils.multiclass import type_of_target
+
     if y is None:
         raise ValueError(
             "EntityEmbeddingEncoder requires y to be passed, but the target y is None: "

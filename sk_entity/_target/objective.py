@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
 
 _LOG_LINK = ("poisson", "gamma", "tweedie")
 
@@ -141,6 +140,8 @@ class Objective:
         Numbers in the units of the target, the probability of the second of two
         classes, or of each class; for a loss of several columns of the user's: as is.
         """
+        from scipy.special import expit, softmax
+
         if self.is_custom and self.is_multiple:
             return raw
         parts, first = [], 0
