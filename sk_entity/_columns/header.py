@@ -1,6 +1,5 @@
 """Number and names of the input columns."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,9 +65,8 @@ class Header:
             )
 
 
-def check_duplicates(columns: "pd.Index | Sequence[Any]") -> None:
+def check_duplicates(columns: pd.Index) -> None:
     """Raise a `ColumnError` if columns share a name."""
-    columns = pd.Index(columns)
     if not columns.is_unique:
         names = list(columns[columns.duplicated()].unique())
         raise ColumnError(

@@ -12,7 +12,7 @@ def check_training() -> None:
     if missing:
         raise ImportError(
             f"Fitting an EntityEmbeddingEncoder needs {' and '.join(missing)}, not "
-            'installed here: pip install "sk-entity[train]" (on machines without a GPU, '
-            "pip install torch --index-url https://download.pytorch.org/whl/cpu first "
-            "saves gigabytes). Encoders that are fitted already need neither."
+            'installed here: pip install "sk-entity[train]". (Without a GPU, install '
+            "PyTorch's CPU build first: it is far smaller.) Encoders that are fitted "
+            "transform, save and load without."
         )
