@@ -123,7 +123,7 @@ class Learned:
     @cached_property
     def row_reader(self) -> RowReader:
         """What reads one row fast."""
-        return RowReader(self)
+        return RowReader(self.coder, self.lookup, len(self.outputs), self.passes)
 
     def of_one_row(self, X: Any, container: str) -> NDArray[np.float64] | None:
         """Return the features of a frame of one row, if all its cells are known."""

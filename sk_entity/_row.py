@@ -5,17 +5,15 @@ by row would spend them on each; here text and whole numbers are looked up at on
 for other cells the way of many rows decides once what their code is.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sk_entity._categories import UNKNOWN, Codes, Report
+from sk_entity._categories import UNKNOWN, Codes, FrameCoder, Report
 from sk_entity._columns import Kind, place_of
-
-if TYPE_CHECKING:
-    from sk_entity._learned import Learned
+from sk_entity._features import Lookup
 
 #: Cells of a column that are remembered; then all are forgotten.
 _MOST_CELLS = 20_000
@@ -30,17 +28,25 @@ class RowReader:
 
     Parameters
     ----------
-    learned : Learned
+    coder : FrameCoder
+    lookup : Lookup
+    n_outputs : int
+        Output columns.
+    passes : bool
+        Whether numeric columns are part of the output.
     """
 
-    def __init__(self, learned: "Learned") -> None:
-        schema, coders = learned.coder.schema, learned.coder.coders
-        self._learned = learned
+    def __init__(
+        self, coder: FrameCoder, lookup: Lookup, n_outputs: int, passes: bool
+    ) -> None:
+        schema, coders = coder.schema, coder.coders
+        self._lookup, self._n_outputs, self._passes = lookup, n_outputs, passes
+        self._handle_unknown = coder.handle_unknown
         self._positions = schema.categorical
         self._numeric = schema.numeric
         self._codes: list[dict[Any, int]] = [{} for _ in schema.categorical]
-        self._vocabularies = [coders[t].vocabulary for t in learned.coder.table_of]
-        self._hashed = [coders[t].plan.hash_buckets for t in learned.coder.table_of]
+        self._vocabularies = [coders[t].vocabulary for t in coder.table_of]
+        self._hashed = [coders[t].plan.hash_buckets for t in coder.table_of]
         self._columns: pd.Index | None = None
         # Bags are numbered a call; what does not fit into an array is refused.
         self._reads = bool(coders) and not any(
@@ -96,7 +102,7 @@ class RowReader:
         if place >= 0:
             return int(vocabulary.codes[place])
         # What was never seen may be an error, a warning or NaN elsewhere.
-        if self._learned.coder.handle_unknown != "value":
+        if self._handle_unknown != "value":
             raise KeyError(cell)
         return UNKNOWN
 
@@ -110,7 +116,7 @@ class RowReader:
         """Remember what the cells of one row read, if there was no word about them."""
         if not self._reads:
             return
-        quiet = self._learned.coder.handle_unknown in ("value", "return_nan")
+        quiet = self._handle_unknown in ("value", "return_nan")
         told = {note.name for note in report.notes}
         told |= set() if quiet else set(report.unknown)
         dtypes = frame.dtypes.array
@@ -126,7 +132,7 @@ class RowReader:
 
     def features(self, codes: list[int], numbers: list[float]) -> NDArray[np.float64]:
         """Return the features of one row, shape (1, n_features), as of many."""
-        lookup, learned = self._learned.lookup, self._learned
+        lookup = self._lookup
         known = [max(code, 0) for code in codes]
         blocks: list[NDArray[Any]] = []
         vectors = []
@@ -140,9 +146,9 @@ class RowReader:
         if extras.predictor is not None:
             blocks.append(extras.predictor.predict(vectors, numeric)[0])
         learned_part = np.concatenate(blocks, dtype=np.float32)
-        out = np.empty((1, len(learned.outputs)))
+        out = np.empty((1, self._n_outputs))
         out[0, : len(learned_part)] = learned_part
-        if learned.passes:
+        if self._passes:
             out[0, len(learned_part) :] = numbers
         return out
 

@@ -21,14 +21,14 @@ ALLOWED = {
     "_target": {"_columns", "_warnings", "exceptions"},
     "losses": {"_target"},
     "_table": {"_categories", "_columns", "exceptions"},
-    "_features": {"_categories", "_table", "_target", "exceptions"},
+    "_features": {"_categories", "_columns", "_table", "_target", "exceptions"},
     "_learning": {"_categories", "_features", "_target", "exceptions"},
     # scikit-learn's side
     "_validation": {"_columns", "exceptions"},
     "_parameters": {"_target", "_validation"},
     "_output": {"_columns", "exceptions"},
     # what is learned, who learns it, and who uses it
-    "_row": {"_categories", "_columns", "_learned"},
+    "_row": {"_categories", "_columns", "_features"},
     "_learned": {
         "_row",
         "_categories",
