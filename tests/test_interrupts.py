@@ -16,8 +16,10 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback, EarlyStopping
+from steps import interrupted_at_each_step
 
 from sk_entity import EntityEmbeddingEncoder
+from sk_entity._streaming import StreamReader
 from sk_entity.datasets import make_entities
 
 #: Interrupts of each method; `SK_ENTITY_INTERRUPTS=40` makes it 200 in all.
@@ -111,6 +113,23 @@ def test_an_interrupt_comes_through(method):
             with pytest.raises(NotFittedError):
                 one.transform(DATA.X)
     print(f"{method}: {hits} of {TIMES} came before the end, all came through")
+
+
+def test_an_interrupt_at_any_step_closes_the_file():
+    def spool():
+        with StreamReader("y", None, None, 0, 0, numbers=True) as reader:
+            reader.open(1, 1)
+            for frame, _ in reader.batches([pd.DataFrame({"c": [1], "y": [2.0]})]):
+                ones = np.ones((len(frame), 1))
+                reader.write(ones.astype(np.int32), ones, ones[:, 0])
+            assert len(reader.spool.read(0, 1)) == 1
+
+    before = spools()
+    steps = 0
+    for step in interrupted_at_each_step(spool, ("streaming.py", "tempfile.py")):
+        assert spools() == before, step
+        steps += 1
+    assert steps > 20
 
 
 class Interrupt(Callback):
