@@ -9,6 +9,7 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback
 
 import sk_entity
 from sk_entity import EntityEmbeddingEncoder
@@ -55,9 +56,20 @@ def test_divergence_is_told(params):
             assert np.isfinite(features).all()
 
 
-def test_a_broken_loss_names_the_epoch():
+class Batches(Callback):
+    """With it skorch's own loop runs."""
+
+    def on_batch_end(self, net, **kwargs):
+        pass
+
+
+@pytest.mark.parametrize("callbacks", [[], [Batches]])
+def test_a_broken_loss_names_the_epoch(callbacks):
+    encoder = EntityEmbeddingEncoder(
+        max_epochs=3, loss=Broken(), net_params={"callbacks": callbacks}
+    )
     with pytest.raises(DivergenceError, match=r"in epoch 1, with learning rates"):
-        EntityEmbeddingEncoder(max_epochs=3, loss=Broken()).fit(X, Y)
+        encoder.fit(X, Y)
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e-50, 1e-20, 1e20, 1e100, 1e200])
