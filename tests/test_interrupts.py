@@ -32,6 +32,14 @@ TIMES = int(os.environ.get("SK_ENTITY_INTERRUPTS", "2"))
 DATA = make_entities(300, n_categories=(9, 5), random_state=0)
 
 
+@pytest.fixture(autouse=True)
+def interrupts_are_heard():
+    """A shell that starts the tests in the background has them ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def encoder():
     return EntityEmbeddingEncoder(max_epochs=4, random_state=0)
 
