@@ -1,5 +1,6 @@
 """Training that cannot go well says so; corners that can, do."""
 
+import re
 import threading
 import warnings
 
@@ -201,6 +202,17 @@ def test_what_an_encoder_tells():
         if name.startswith("_") and name != "__version__"
     ]
     assert all(getattr(sk_entity, name) is not None for name in dir(sk_entity))
+
+
+def test_what_an_encoder_tells_stays_on_its_line():
+    odd = X.set_axis(["a\nb\r\x1b[1m", "price \u2028é"], axis=1)
+    encoder = EntityEmbeddingEncoder(max_epochs=1, random_state=0).fit(odd, Y)
+    assert repr(encoder).endswith(
+        r"(a\nb\r\x1b[1m 4 -> 1, price \u2028é 3 -> 1) from 120 rows"
+    )
+    assert repr(encoder).isprintable()
+    (learned,) = re.findall("<p class=.sk-entity-learned.*</p>", encoder._repr_html_())
+    assert "price" in learned
 
 
 def test_subclasses_may_have_parameters_of_their_own():
