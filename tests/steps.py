@@ -11,7 +11,7 @@ class Interrupts:
     """
 
     def __init__(self, files, k):
-        self._files, self._left = tuple(files), k
+        self._files, self._left = set(files), k
 
     def __enter__(self):
         sys.setprofile(self._step)
@@ -24,7 +24,7 @@ class Interrupts:
         if event not in ("call", "c_return") or argument == sys.setprofile:
             return
         code = frame.f_code
-        if not code.co_filename.endswith(self._files) or code.co_name == "__del__":
+        if code.co_filename not in self._files or code.co_name == "__del__":
             return
         self._left -= 1
         if self._left < 0:

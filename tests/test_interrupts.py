@@ -1,6 +1,8 @@
 """An interrupt comes through at any moment, and the encoder is as it was."""
 
+import contextlib
 import errno
+import inspect
 import os
 import random
 import signal
@@ -23,7 +25,7 @@ from steps import interrupted_at_each_step
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._learning.isolation import isolated
 from sk_entity._learning.net import EntityNet
-from sk_entity._streaming import StreamReader
+from sk_entity._streaming import OwnFile, StreamReader
 from sk_entity.datasets import make_entities
 from sk_entity.exceptions import ColumnError
 
@@ -137,9 +139,9 @@ def test_an_interrupt_at_any_step_closes_the_file():
                 reader.write(ones.astype(np.int32), ones, ones[:, 0])
             assert len(reader.spool.read(0, 1)) == 1
 
-    before = spools()
-    steps = 0
-    for step in interrupted_at_each_step(spool, ("streaming.py", "tempfile.py")):
+    files = [tempfile.__file__, *map(inspect.getsourcefile, (StreamReader, OwnFile))]
+    before, steps = spools(), 0
+    for step in interrupted_at_each_step(spool, files):
         assert spools() == before, step
         steps += 1
     assert steps > 20
@@ -152,7 +154,8 @@ def test_an_interrupt_at_any_step_restores_threads_and_random_state():
             assert torch.initial_seed() == 3
             torch.rand(3)
 
-    files = "isolation.py", "contextlib.py", "random.py"
+    own = inspect.getsourcefile(inspect.unwrap(isolated))
+    files = own, contextlib.__file__, torch.random.__file__
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     state, steps = torch.get_rng_state(), 0
