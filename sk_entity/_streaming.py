@@ -70,6 +70,7 @@ class OwnFile:
         self.__del__()
 
     def __del__(self) -> None:
+        # In time for an interrupt that comes as the owner's ``__exit__`` begins.
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
