@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sk_entity._categories import UNKNOWN, Subwords, Vocabulary
-from sk_entity._columns import read_series
+from sk_entity._columns import conform, factorize, places, read_series
 from sk_entity.exceptions import UnknownCategoryError
 
 #: Categories that a misspelled one is compared with, at most.
@@ -315,9 +315,19 @@ class EmbeddingTable:
         (distance,), (place,) = self._search(vector[None], k_more, metric)
         found = self._frame.iloc[place][["count"]]
         found.insert(0, "distance", distance)
-        kept = ~found.index.isin(but) & (found["count"] >= min_count)
+        own = [self._row(value) for value in but]
+        kept = ~np.isin(place, own) & (found["count"] >= min_count)
         others: pd.DataFrame = found[kept][:k]
         return others
+
+    def _row(self, value: Any) -> int:
+        """Return the row of ``to_frame()`` of a value, whatever its spelling; or -1."""
+        row, keys = factorize(read_series([value], self.name))
+        known = self.vocabulary.known
+        if row[0] < 0:
+            return len(known.values)  # missing values come last
+        found, _ = conform(keys, known, self.name)
+        return int(places(known.values, found.values)[0])
 
     def _search(
         self, vectors: NDArray[Any], k: int, metric: str

@@ -93,6 +93,62 @@ def test_imports_follow_the_arrows(path):
             assert parts[1] in allowed, f"{path.name} imports {name}"
 
 
+def module_of(path):
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def edges():
+    """What each module imports of the package: modules, at any depth of the file."""
+    modules = {module_of(path) for path in FILES}
+    found = {}
+    for path in FILES:
+        tree = ast.parse(path.read_text())
+        named = set()
+        for node, name in imports(tree):
+            if isinstance(node, ast.Import):
+                named.add(name)
+                continue
+            # What no module has for its name is something in the module.
+            full = (f"{name}.{alias.name}" for alias in node.names)
+            named |= {name if one not in modules else one for one in full}
+        found[module_of(path)] = named & modules
+    return found
+
+
+def circles(imported):
+    """Modules that import each other, through others or not, as sets."""
+
+    def reached(start):
+        seen, left = set(), [start]
+        while left:
+            new = imported[left.pop()] - seen
+            seen |= new
+            left += new
+        return seen
+
+    reach = {module: reached(module) for module in imported}
+    return {
+        frozenset(other for other in reach[module] if module in reach[other])
+        for module in imported
+        if module in reach[module]
+    }
+
+
+def test_circles_are_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == {
+        frozenset({"b", "c"})
+    }
+
+
+def test_no_modules_import_each_other():
+    found = edges()
+    assert "sk_entity.inspection" in found["sk_entity.plotting._comparison"]
+    inside_a_function = "sk_entity.plotting._interactive"
+    assert inside_a_function in found["sk_entity.plotting._map"]
+    assert circles(found) == set()
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_torch_stays_in_learning_and_private_scikit_learn_in_validation(path):
     tree = ast.parse(path.read_text())

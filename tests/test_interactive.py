@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import matplotlib
 
@@ -9,6 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from sk_entity import EmbeddingTable
@@ -22,7 +24,7 @@ HOVER = "nearest:%{customdata"  # once a trace
 @pytest.fixture
 def table():
     """Nine cities on a line, one of them with a name that is no HTML."""
-    values = ["<b>Rome</b> & Co", *(f"city {i}" for i in range(1, 9))]
+    values = ['<b>Rome</b> & "Co"', *(f"city {i}" for i in range(1, 9))]
     vocabulary = Vocabulary.build(pd.Series(values, dtype=object), np.arange(1, 10))
     vectors = np.zeros((10, 2), dtype=np.float32)
     order = {value: i for i, value in enumerate(values)}
@@ -73,6 +75,25 @@ def test_one_category_has_no_neighbours():
     assert HOVER in EmbeddingMapDisplay.from_encoder(table, "c").to_html()
 
 
+def test_quotes_are_quotes_and_markup_is_text(table, monkeypatch):
+    """plotly takes ``&quot;`` for six characters."""
+    figures = []
+    monkeypatch.setattr(go.Figure, "to_html", lambda f, **kw: figures.append(f) or "")
+    values = table.to_frame().index
+    color = pd.Series('"big" <i>', index=values, name='by "size"')
+    color[values[0]] = "small"
+    table = replace(table, name='the "city"')
+    page = EmbeddingMapDisplay.from_encoder(table, "city", color_by=color).to_html()
+    assert '<title>the "city": 9 categories</title>' in page
+    (figure,) = figures
+    assert figure.layout.title.text == 'the "city": 9 categories'
+    assert figure.layout.legend.title.text == 'by "size"'
+    big, small = figure.data
+    assert big.name == '"big" &lt;i&gt;'
+    rome = '&lt;b&gt;Rome&lt;/b&gt; &amp; "Co"'
+    assert [small.customdata[0][4], small.text[0]] == [rome, rome]
+
+
 @pytest.fixture
 def browser(tmp_path):
     webdriver = pytest.importorskip("selenium.webdriver")
@@ -115,7 +136,7 @@ def test_a_browser_shows_the_neighbours_of_what_is_under_the_pointer(
     values = [str(value) for value in table.to_frame().index]
     for value, near in {
         "city 4": {"city 3", "city 5"},
-        "<b>Rome</b> & Co": {"city 1", "city 2"},
+        '<b>Rome</b> & "Co"': {"city 1", "city 2"},
     }.items():
         number = values.index(value)
         ActionChains(browser).move_to_element(points[number]).perform()

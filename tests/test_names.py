@@ -18,7 +18,7 @@ from sk_entity._features.naming import feature_groups, safe_name
 from sk_entity.exceptions import ColumnError
 
 #: `SK_ENTITY_NAMES=200` tries so many hostile names.
-N_NAMES = int(os.environ.get("SK_ENTITY_NAMES", "20"))
+N_NAMES = int(os.environ.get("SK_ENTITY_NAMES", "23"))
 PARTS = [
     "<30",
     ">50",
@@ -44,6 +44,7 @@ PARTS += [
     "]",
     "<",
     "x\x00y",
+    "\x9b1m",
 ]
 BOOSTERS = {
     "lightgbm": LGBMRegressor(n_estimators=2, verbose=-1),
@@ -106,6 +107,21 @@ def test_names_are_safe_unique_and_stable(columns):
     assert len(set(outputs)) == len(outputs)
     assert all(name == safe_name(name) for name in outputs)
     assert not any(set(name) & set('[]<>{}":,\n\t ') for name in outputs)
+
+
+def test_what_is_no_character_is_an_underscore():
+    for character in ("\x7f", "\x80", "\x9f", "\ud800", "\udfff"):
+        assert safe_name(f"a{character}b") == "a_b"
+
+
+def test_boosters_take_names_without_an_encoding():
+    X = pd.DataFrame({"a": ["u", "v"] * 30, "b": np.arange(60.0)})
+    X.columns = pd.Index(["\ud800", "b"], dtype=object)  # others cannot hold it
+    encoder = EntityEmbeddingEncoder(["\ud800"], max_epochs=1, random_state=0)
+    encoder.set_output(transform="pandas")
+    features = encoder.fit_transform(X, np.arange(60.0))
+    for booster in BOOSTERS.values():
+        booster.fit(features, np.arange(60))
 
 
 def test_what_clashes_after_cleaning_is_numbered():

@@ -162,6 +162,26 @@ def test_colors(encoder, kind):
         assert display.ax_.get_legend().get_title().get_text() == "size"
 
 
+def test_the_legend_has_labels_of_any_spelling(encoder):
+    index = encoder.embeddings_["entity_0"].to_frame().index
+    labels = ["", "_b", "__", "c"]
+    color = pd.Series(np.resize(labels, len(index)), index=index)
+    _, ax = plt.subplots()
+    ax.plot([0], [0], label="mine")
+    display = EmbeddingMapDisplay.from_encoder(
+        encoder, "entity_0", color_by=color, ax=ax
+    )
+    legend = display.ax_.get_legend()
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts == ["mine", *sorted(labels)]
+    display.figure_.canvas.draw()
+    renderer = display.figure_.canvas.get_renderer()
+    frame = legend.get_window_extent(renderer)
+    for text in legend.get_texts():
+        assert frame.contains(*text.get_window_extent(renderer).min)
+        assert frame.contains(*text.get_window_extent(renderer).max)
+
+
 def test_methods_and_axes_of_the_users(encoder):
     _, ax = plt.subplots()
     display = EmbeddingMapDisplay.from_encoder(

@@ -1,5 +1,6 @@
 """Training that cannot go well says so; corners that can, do."""
 
+import re
 import threading
 import warnings
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback
 
 import sk_entity
 from sk_entity import EntityEmbeddingEncoder
@@ -55,9 +57,20 @@ def test_divergence_is_told(params):
             assert np.isfinite(features).all()
 
 
-def test_a_broken_loss_names_the_epoch():
+class Batches(Callback):
+    """With it skorch's own loop runs."""
+
+    def on_batch_end(self, net, **kwargs):
+        pass
+
+
+@pytest.mark.parametrize("callbacks", [[], [Batches]])
+def test_a_broken_loss_names_the_epoch(callbacks):
+    encoder = EntityEmbeddingEncoder(
+        max_epochs=3, loss=Broken(), net_params={"callbacks": callbacks}
+    )
     with pytest.raises(DivergenceError, match=r"in epoch 1, with learning rates"):
-        EntityEmbeddingEncoder(max_epochs=3, loss=Broken()).fit(X, Y)
+        encoder.fit(X, Y)
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e-50, 1e-20, 1e20, 1e100, 1e200])
@@ -189,6 +202,17 @@ def test_what_an_encoder_tells():
         if name.startswith("_") and name != "__version__"
     ]
     assert all(getattr(sk_entity, name) is not None for name in dir(sk_entity))
+
+
+def test_what_an_encoder_tells_stays_on_its_line():
+    odd = X.set_axis(["a\nb\r\x1b[1m", "price \u2028é"], axis=1)
+    encoder = EntityEmbeddingEncoder(max_epochs=1, random_state=0).fit(odd, Y)
+    assert repr(encoder).endswith(
+        r"(a\nb\r\x1b[1m 4 -> 1, price \u2028é 3 -> 1) from 120 rows"
+    )
+    assert repr(encoder).isprintable()
+    (learned,) = re.findall("<p class=.sk-entity-learned.*</p>", encoder._repr_html_())
+    assert "price" in learned
 
 
 def test_subclasses_may_have_parameters_of_their_own():

@@ -38,6 +38,24 @@ def test_nearest_are_ordered_without_the_value_itself():
     assert by_angle.index[0] == "queen"
 
 
+@pytest.mark.parametrize("values", [["a", "b"], [1.0, 2.0], [1, 2]])
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
+def test_missing_is_no_neighbour_of_its_own(values, missing):
+    cells = pd.Series([*values, None], dtype="Int64" if values == [1, 2] else None)
+    table = table_of(SQUARE[:3], cells)
+    a, b = values
+    assert table.nearest(missing).index.tolist() == [a, b]
+    assert table.nearest(a, k=1).index.isna().all()
+    assert table.analogy(a, b, missing, k=3).empty
+    assert table.analogy(a, a, missing, k=3).index.tolist() == [b]
+
+
+def test_a_category_in_another_spelling_is_no_neighbour_of_its_own():
+    table = table_of(SQUARE, [1, 2, 3, 4])
+    for one in (1, 1.0, "1", np.int8(1)):
+        assert table.nearest(one).index.tolist() == [3, 2, 4]
+
+
 def test_similarity_is_seen_from_the_mean():
     table = table_of([[10, 1], [10, -1], [10, 2]], list("abc"), counts=[2, 4, 1])
     assert table.similarity("a", "c") == pytest.approx(1.0)

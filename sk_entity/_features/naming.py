@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from sk_entity._table import coordinate_names
 from sk_entity.exceptions import ColumnError
 
-#: What LightGBM or XGBoost refuse or change in names, and what no name should hold.
-_UNSAFE = re.compile(r"""[\s\x00-\x1f\x7f"',:<>\[\]{}\\]""")
+#: What LightGBM or XGBoost refuse or change in names, and what no name should hold:
+#: control characters, and lone surrogates, which no encoding takes.
+_UNSAFE = re.compile(r"""[\s\x00-\x1f\x7f-\x9f\ud800-\udfff"',:<>\[\]{}\\]""")
 
 
 def feature_groups(
@@ -103,7 +104,8 @@ def safe_name(name: str) -> str:
     """Return a name that LightGBM and XGBoost take as it is.
 
     LightGBM refuses what JSON needs and turns whitespace into underscores, XGBoost
-    refuses brackets and ``<``; each such character becomes an underscore.
+    refuses brackets and ``<``, and both take UTF-8 only; each such character becomes an
+    underscore.
 
     >>> safe_name("price_[0, 10)")
     'price__0__10)'

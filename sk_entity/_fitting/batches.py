@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sk_entity._categories import Hashing
 from sk_entity._fitting.sources import FileError, frames_of, take_column
-from sk_entity._fitting.spool import Spool
+from sk_entity._fitting.spool import OwnFile, Spool
 from sk_entity._target.log import TargetLog
 
 
@@ -52,6 +52,7 @@ class StreamReader:
         self._n_folds, self._seed = n_folds, seed
         self._generator = np.random.default_rng(seed)
         self._log = TargetLog(numbers)
+        self._file = OwnFile()
         self.weight = 0.0
         self.place = "the source"
 
@@ -59,8 +60,10 @@ class StreamReader:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if hasattr(self, "spool"):
-            self.spool.close()
+        try:
+            self._file.close()
+        finally:  # again, if an interrupt came
+            self._file.close()
 
     @contextmanager
     def naming(self) -> Iterator[None]:
@@ -77,7 +80,7 @@ class StreamReader:
 
     def open(self, n_categorical: int, n_numeric: int) -> None:
         """Make the spool."""
-        self.spool = Spool(n_categorical, n_numeric)
+        self.spool = Spool(self._file.open(), n_categorical, n_numeric)
 
     def batches(self, source: Any) -> Iterator[tuple[pd.DataFrame, Any]]:
         """Return the inputs and weights of each batch."""

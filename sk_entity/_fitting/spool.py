@@ -2,8 +2,11 @@
 
 import os
 import tempfile
+import time
+from _thread import start_new_thread
 from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +15,63 @@ from numpy.typing import NDArray
 READ_ROWS = 65_536
 
 
+class OwnFile:
+    """A temporary file that is closed whenever an interrupt comes.
+
+    Signals are handled in the main thread, where an interrupt between two steps of the
+    opening would lose the file: another thread opens it, and the later of the two
+    closes it.
+    """
+
+    _file: IO[bytes] | None = None
+    _error: Exception | None = None
+    _opening = _left = False
+
+    def open(self) -> IO[bytes]:
+        """Return the file, new and empty."""
+        self._opening = True
+        start_new_thread(self._open, ())
+        while self._opening:
+            time.sleep(1e-4)  # a lock that an interrupt tears would stay locked
+        if self._error is not None:
+            raise self._error
+        assert self._file is not None
+        return self._file
+
+    def _open(self) -> None:
+        try:
+            self._file = tempfile.TemporaryFile(prefix="sk_entity_")  # noqa: SIM115
+            if self._left:
+                self._file.close()
+        except Exception as error:
+            self._error = error
+        finally:
+            self._opening = False
+
+    def close(self) -> None:
+        """Delete the file, for good; what a full disk did not take is lost anyway."""
+        self._left = True
+        # An interrupt may have come before the thread began: do not wait for ever.
+        end = time.monotonic() + 1
+        while self._opening and time.monotonic() < end:
+            time.sleep(1e-4)
+        self._opening = False
+        self.__del__()
+
+    def __del__(self) -> None:
+        # In time for an interrupt that comes as the owner's ``__exit__`` begins.
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+
+
 class Spool:
-    """Encoded rows in a temporary file, written once and read a block at a time.
+    """Encoded rows in a file, written once and read a block at a time.
 
     Parameters
     ----------
+    file : binary file
+        Empty, to be read and written; whoever opened it closes it.
     n_categorical, n_numeric : int
 
     Attributes
@@ -26,7 +81,8 @@ class Spool:
         ``weight`` (float64), ``fold`` (int32).
     """
 
-    def __init__(self, n_categorical: int, n_numeric: int) -> None:
+    def __init__(self, file: IO[bytes], n_categorical: int, n_numeric: int) -> None:
+        self._file = file
         self.dtype = np.dtype(
             [
                 ("codes", np.int32, (n_categorical,)),
@@ -38,15 +94,10 @@ class Spool:
         )
         self._codes: list[NDArray[np.int32]] | None = None
         self._classes: dict[float, int] = {}
-        self._file = tempfile.TemporaryFile(prefix="sk_entity_")  # noqa: SIM115
         self._n_rows = 0
 
     def __len__(self) -> int:
         return self._n_rows
-
-    def close(self) -> None:
-        """Delete the file."""
-        self._file.close()
 
     def append(self, **columns: NDArray[Any]) -> None:
         """Write rows at the end."""

@@ -23,14 +23,32 @@ class InterruptibleNet(NeuralNet):
         """Train, as skorch does, except that an interrupt goes up."""
         if not self.initialized_:
             self.initialize()
-        self.notify("on_train_begin", X=X, y=y)
         try:
+            self.notify("on_train_begin", X=X, y=y)
             self.fit_loop(X, y, **fit_params)
         except StopTraining:
             pass
-        finally:
-            self.notify("on_train_end", X=X, y=y)
+        except BaseException:
+            self._end(failed=True, X=X, y=y)
+            raise
+        self._end(failed=False, X=X, y=y)
         return self
+
+    def _end(self, *, failed: bool, **data: Any) -> None:
+        """Tell all callbacks of the end, whatever one of them raises.
+
+        Then their first error goes up, unless training itself has failed; an interrupt
+        does in any case.
+        """
+        errors = list[BaseException]()
+        for told in (self, *(callback for _, callback in self.callbacks_)):
+            try:
+                told.on_train_end(self, **data)
+            except BaseException as error:
+                errors.append(error)
+        errors.sort(key=lambda error: isinstance(error, Exception))
+        if errors and not (failed and isinstance(errors[0], Exception)):
+            raise errors[0]
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
         """Tell all callbacks; see `partial_fit` for interrupts.

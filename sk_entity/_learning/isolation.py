@@ -7,10 +7,17 @@ from contextlib import contextmanager
 import torch
 
 _lock = threading.Lock()
-_inside = 0
-#: torch's threads before the first of the fits that run at once.
-_n_threads = 1
-_state: tuple[torch.Tensor, list[torch.Tensor]] | None = None
+#: The fits that run at once.
+_inside = set["_Fit"]()
+#: What the first of them found, until the last restores it: torch's threads, and its
+#: random states on the CPU and on GPUs.
+_found: tuple[int, torch.Tensor, list[torch.Tensor]] | None = None
+
+
+class _Fit:
+    """A fit, and the threads that its own thread is to have again."""
+
+    n_threads: int | None = None
 
 
 @contextmanager
@@ -22,40 +29,50 @@ def isolated(seed: int) -> Iterator[None]:
     own draws come from generators of their own: the global state is seeded for
     modules and callbacks that users bring. Fits in concurrent threads share it: the
     first one in saves the state, the last one out restores it.
+
+    An interrupt may come between any two steps: what is to be undone is noted before it
+    is done, and an undoing that is cut short is done again.
     """
-    entered: list[int] = []
+    fit = _Fit()
     try:
-        _enter(seed, entered)
+        _enter(seed, fit)
         yield
     finally:
-        if entered:
-            _leave(entered[0])
+        try:
+            _leave(fit)
+        finally:
+            _leave(fit)
 
 
-def _enter(seed: int, entered: list[int]) -> None:
-    """Save what the process has; note the threads that this one is to have again."""
-    global _inside, _n_threads, _state
+def _enter(seed: int, fit: _Fit) -> None:
+    global _found
     with _lock:
         n_threads = torch.get_num_threads()
-        if _inside == 0:
+        first = not _inside
+        if _found is None:
             cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-            _state, _n_threads = (torch.get_rng_state(), cuda), n_threads
-            torch.manual_seed(seed)
+            _found = n_threads, torch.get_rng_state(), cuda
         elif n_threads == 1:
             # A thread that starts beside a fit inherits the fit's one thread.
-            n_threads = _n_threads
-        _inside += 1
-        entered.append(n_threads)
+            n_threads = _found[0]
+        fit.n_threads = n_threads
+        _inside.add(fit)
+        if first:
+            torch.manual_seed(seed)
         torch.set_num_threads(1)
 
 
-def _leave(n_threads: int) -> None:
-    global _inside, _state
+def _leave(fit: _Fit) -> None:
+    """Undo `_enter`, or as much of it as was done; no harm in doing it twice."""
+    global _found
     with _lock:
-        torch.set_num_threads(n_threads)
-        _inside -= 1
-        if _inside == 0 and _state is not None:
-            torch.set_rng_state(_state[0])
-            if _state[1]:
-                torch.cuda.set_rng_state_all(_state[1])
-            _state = None
+        if fit.n_threads is not None:
+            torch.set_num_threads(fit.n_threads)
+        _inside.discard(fit)
+        if not _inside and _found is not None:
+            _, state, cuda = _found
+            torch.set_rng_state(state)
+            if cuda:
+                torch.cuda.set_rng_state_all(cuda)
+            _found = None
+        fit.n_threads = None

@@ -58,7 +58,10 @@ class EntityNet(InterruptibleNet):
     def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Stop where the loss is no number any more."""
         super().on_epoch_end(net, *args, **kwargs)
-        if math.isfinite(self.history[-1].get("train_loss", 0.0)):
+        epoch = self.history[-1]
+        # In skorch's own loop, a callback makes the epoch's of the batches' later on.
+        steps = [epoch] if "train_loss" in epoch else epoch["batches"]
+        if all(math.isfinite(step.get("train_loss", 0.0)) for step in steps):
             return
         if any(_can_go_back(callback) for _, callback in self.callbacks_):
             raise StopTraining
@@ -285,6 +288,7 @@ class TrainingBar(Callback):
         self.bar_.update()
 
     def on_train_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
-        """Close the bar."""
-        self.bar_.close()
-        del self.bar_
+        """Close the bar, if it was opened."""
+        bar = self.__dict__.pop("bar_", None)
+        if bar is not None:
+            bar.close()

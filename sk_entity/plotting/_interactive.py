@@ -1,13 +1,13 @@
 """A map as one web page."""
 
 import html
-import os
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sk_entity._table import EmbeddingTable
 from sk_entity.inspection._measures import nearest_rows
 from sk_entity.plotting._labels import MOST_LABELS
 from sk_entity.plotting._style import COLORS
@@ -54,52 +54,70 @@ html, body {{ height: 100%; margin: 0 }}
 
 
 def map_page(
-    display: Any,
-    path: str | os.PathLike[str] | None,
+    frame: pd.DataFrame,
+    table: EmbeddingTable,
+    *,
+    title: str,
+    axis_labels: Sequence[str],
+    labelled: Sequence[Any],
     n_neighbours: int,
 ) -> str:
-    """Return the page of an `EmbeddingMapDisplay`; see its ``to_html``."""
-    figure = _figure(display, n_neighbours).to_html(
+    """Return a map as a page.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_categories, ...)
+        As that of an `EmbeddingMapDisplay`.
+    table : EmbeddingTable
+        Has the vectors, in the order of the frame.
+    title : str
+    axis_labels : (str, str)
+    labelled : list of category values
+        What has a label.
+    n_neighbours : int
+    """
+    shown = _with_neighbours(frame, table, labelled, n_neighbours)
+    figure = _figure(shown, frame.attrs.get("color", ""), title, axis_labels)
+    content = figure.to_html(
         full_html=False,
         include_plotlyjs=True,
         post_script=_SCRIPT,
         default_height="100%",
         config={"scrollZoom": True, "displaylogo": False, "responsive": True},
     )
-    title = html.escape(display.ax_.get_title())
-    page = _PAGE.format(title=title, figure=figure)
-    if path is not None:
-        Path(path).write_text(page, encoding="utf-8")
-    return page
+    return _PAGE.format(title=_text(title), figure=content)
 
 
-def _figure(display: Any, n_neighbours: int) -> Any:
+def _text(value: Any) -> str:
+    """Return a value as text without markup; plotly takes ``&quot;`` for text, too."""
+    return html.escape(str(value), quote=False)
+
+
+def _figure(
+    frame: pd.DataFrame, name: str, title: str, axis_labels: Sequence[str]
+) -> Any:
     """Return a plotly figure: a trace for each label of the colors, or one."""
     import plotly.graph_objects as go
 
-    frame = _with_neighbours(display, n_neighbours)
     figure = go.Figure()
-    name = display.frame.attrs.get("color", "")
     color = frame.get("color")
     if color is None or pd.api.types.is_numeric_dtype(color):
         marker: dict[str, Any] = {"color": COLORS[0] if color is None else color}
         if color is not None:
-            bar = {"title": html.escape(name)}
-            marker |= {"colorscale": "Viridis", "colorbar": bar}
+            marker |= {"colorscale": "Viridis", "colorbar": {"title": _text(name)}}
         figure.add_trace(_trace(go, frame, marker))
     else:
         for k, (value, some) in enumerate(frame.groupby("color", dropna=False)):
             marker = {"color": COLORS[k % len(COLORS)], "symbol": k // len(COLORS)}
-            figure.add_trace(_trace(go, some, marker, html.escape(str(value))))
-    names = [html.escape(label) for label in display.axis_labels]
+            figure.add_trace(_trace(go, some, marker, _text(value)))
     transparent = "rgba(0, 0, 0, 0)"
     figure.update_layout(
-        title=html.escape(display.ax_.get_title()),
-        xaxis={"title": names[0], "range": _range(frame["x"])},
-        yaxis={"title": names[1], "range": _range(frame["y"])},
+        title=_text(title),
+        xaxis={"title": _text(axis_labels[0]), "range": _range(frame["x"])},
+        yaxis={"title": _text(axis_labels[1]), "range": _range(frame["y"])},
         paper_bgcolor=transparent,
         plot_bgcolor=transparent,
-        legend_title=html.escape(name),
+        legend_title=_text(name),
         showlegend=len(figure.data) > 1,
         dragmode="pan",
         hovermode="closest",
@@ -107,20 +125,23 @@ def _figure(display: Any, n_neighbours: int) -> Any:
     return figure
 
 
-def _with_neighbours(display: Any, n_neighbours: int) -> pd.DataFrame:
+def _with_neighbours(
+    frame: pd.DataFrame,
+    table: EmbeddingTable,
+    labelled: Sequence[Any],
+    n_neighbours: int,
+) -> pd.DataFrame:
     """Return the map's frame with number, shown value and neighbours of each."""
-    frame: pd.DataFrame = display.frame
-    dim = display.table.dim
-    values = [html.escape(str(value)) for value in frame.index]
-    vectors = display.table.to_frame().to_numpy()[:, :dim]
+    values = [_text(value) for value in frame.index]
+    vectors = table.to_frame().to_numpy()[:, : table.dim]
     k = min(n_neighbours, len(frame) - 1)
     near = nearest_rows(vectors, k).tolist() if k > 0 else [[] for _ in values]
     # Of many, names would lie on each other: plotly does not move them apart.
-    labelled = frame.index.isin(display.labelled_) & (len(frame) <= MOST_LABELS)
+    has_label = frame.index.isin(labelled) & (len(frame) <= MOST_LABELS)
     return frame.assign(
         number=range(len(frame)),
         value=values,
-        label=np.where(labelled, values, ""),
+        label=np.where(has_label, values, ""),
         neighbours=near,
         named=["".join(f"<br>{values[i]}" for i in row) for row in near],
     )

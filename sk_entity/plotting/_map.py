@@ -1,6 +1,7 @@
 """A map of a column's categories: vectors in two dimensions."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -206,7 +207,17 @@ class EmbeddingMapDisplay:
         """
         from sk_entity.plotting._interactive import map_page
 
-        return map_page(self, path, n_neighbours)
+        page = map_page(
+            self.frame,
+            self.table,
+            title=self.ax_.get_title(),
+            axis_labels=self.axis_labels,
+            labelled=self.labelled_,
+            n_neighbours=n_neighbours,
+        )
+        if path is not None:
+            Path(path).write_text(page, encoding="utf-8")
+        return page
 
     def _with_neighbours(self, highlight: Any) -> list[Any]:
         return [highlight, *self.table.nearest(highlight, k=5).index]
@@ -258,8 +269,9 @@ class EmbeddingMapDisplay:
             )
             self._draw_scale(drawn, name)
             return
+        handles, texts = self.ax_.get_legend_handles_labels()
         for k, (value, some) in enumerate(frame.groupby("color", dropna=False)):
-            self.ax_.scatter(
+            points = self.ax_.scatter(
                 some["x"],
                 some["y"],
                 s=sizes[some.index],
@@ -268,9 +280,17 @@ class EmbeddingMapDisplay:
                 label=str(value),
                 **style,
             )
-        legend = self.ax_.legend(frameon=False, title=name or None)
-        for text in (legend.get_title(), *legend.get_texts()):
-            text.set_parse_math(False)
+            handles.append(points)
+            texts.append(str(value))
+        # Empty texts, and those that begin with an underscore, matplotlib leaves out.
+        placeholders = [str(k) for k in range(len(texts))]
+        legend = self.ax_.legend(
+            handles, placeholders, frameon=False, title=name or None
+        )
+        legend.get_title().set_parse_math(False)
+        for shown, text in zip(legend.get_texts(), texts, strict=True):
+            shown.set_parse_math(False)
+            shown.set_text(text)
 
     def _draw_scale(self, drawn: Any, label: str) -> None:
         self.figure_.colorbar(drawn, ax=self.ax_).set_label(label, **AS_TEXT)
