@@ -194,3 +194,12 @@ def test_files_and_functions_stay_readable(path):
             if isinstance(node.body[0], ast.Expr) and len(node.body) > 1:
                 start = node.body[1].lineno  # without the docstring
             assert node.end_lineno - start <= 60, f"{path.name}: {node.name}"
+
+
+def test_the_extra_and_the_group_to_train_name_the_same():
+    import tomllib
+
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())
+    extra = project["project"]["optional-dependencies"]["train"]
+    assert extra == project["dependency-groups"]["train"]
+    assert not {"torch", "skorch"} & set(project["project"]["dependencies"])
