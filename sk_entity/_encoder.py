@@ -5,6 +5,9 @@ vectors are a table (`_table`), and features are looked up in it (`_features`). 
 `_fitting` returns, `Learned`, is all that an encoder holds beside its parameters.
 """
 
+import copyreg
+import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -32,8 +35,15 @@ from sk_entity._parameters import (
     refusing_strangers,
     stranger,
 )
+from sk_entity._saved import (
+    load_learned,
+    pack_learned,
+    save_learned,
+    unpack_learned,
+)
 from sk_entity._table import EmbeddingTable
 from sk_entity._validation import check_frame, input_names, output_kind, read_input
+from sk_entity.exceptions import NotSavableError, SavedFileError
 
 
 class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
@@ -387,6 +397,13 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         same_rows: bool = True,
     ) -> tuple[Learned, TrainingRows]:
         parameters = self._checked_parameters()
+        if earlier is not None and earlier.omitted:
+            raise NotSavableError(
+                "This encoder was loaded from a file that leaves out "
+                f"{list(earlier.omitted)!r}, so that what it learned cannot be learned "
+                "further. It transforms; to fit further, go on from the encoder that "
+                "was saved, or fit anew."
+            )
         if earlier is None:
             frame, header = read_input(X)
         else:
@@ -678,6 +695,94 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
                 raise ValueError(stranger(self, name, known))
         super().set_params(**params)
         return self
+
+    def save(self, path: "str | os.PathLike[str]", *, omit_code: bool = False) -> None:
+        """Write the fitted encoder to one file without code.
+
+        The file holds arrays (safetensors) and JSON, no pickle: loading executes
+        nothing. It is written at once: readers find the old file or the new one. The
+        net is left out; :meth:`partial_fit` goes on without it.
+
+        Parameters
+        ----------
+        path : path-like
+        omit_code : bool, default=False
+            Whether parameters that are code (a net, a loss, a function of yours) are
+            left out. The loaded encoder transforms alike, has their defaults, and
+            cannot be fitted further.
+
+        Raises
+        ------
+        NotFittedError
+            If the encoder is not fitted.
+        NotSavableError
+            If a parameter is code, or categories are of a type that a file cannot hold.
+
+        See Also
+        --------
+        EntityEmbeddingEncoder.load : The way back.
+        """
+        check_is_fitted(self)
+        parameters = self.get_params(deep=False)
+        container = vars(self).get("_sklearn_output_config", {})
+        parameters |= {"set_output": dict(container)}
+        save_learned(
+            path, self._learned, parameters, self._defaults(), omit_code=omit_code
+        )
+
+    @classmethod
+    def load(cls, path: "str | os.PathLike[str]") -> Self:
+        """Return the encoder of a file of :meth:`save`.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Returns
+        -------
+        encoder : EntityEmbeddingEncoder
+            Fitted; ``net_`` is None.
+
+        Raises
+        ------
+        SavedFileError
+            If the file is damaged, of something else, or of a later format.
+        """
+        learned, parameters = load_learned(path)
+        container = parameters.pop("set_output", {})
+        strange = sorted(set(parameters) - set(cls._get_param_names()))
+        if strange or not isinstance(container, dict):
+            raise SavedFileError(
+                f"{os.fspath(path)!r} cannot be loaded. It has parameters that "
+                f"{cls.__name__} has not: {strange!r}."
+            )
+        encoder = cls(**parameters)
+        if container:
+            encoder.set_output(**container)
+        encoder._learned = learned
+        return encoder
+
+    @classmethod
+    def _defaults(cls) -> dict[str, Any]:
+        parameters = inspect.signature(cls.__init__).parameters.values()
+        return {each.name: each.default for each in parameters}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what skops stores: of what was learned, the bytes of a file."""
+        state: dict[str, Any] = super().__getstate__()
+        if "_learned" in state:
+            state = {**state, "_learned": pack_learned(state["_learned"], {}, {})}
+        return state
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        learned = state.get("_learned")
+        if isinstance(learned, bytes):
+            state = {**state, "_learned": unpack_learned(learned)}
+        super().__setstate__(state)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        # A pickle is for the same environment and keeps all, the net too.
+        return copyreg.__newobj__, (type(self),), super().__getstate__()  # type: ignore[attr-defined]
 
     def __sklearn_is_fitted__(self) -> bool:
         return self._is_fitted

@@ -1,6 +1,6 @@
 """What a fit has learned: the one thing that everything afterwards reads."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -53,7 +53,9 @@ class Learned:
     decoder : dict of str to ndarray
         The state of the decoder, from which further fits go on.
     net : skorch.NeuralNet or None
-        None without categorical columns, or if it was left behind in a file.
+        None without categorical columns, and after loading: files hold no code.
+    omitted : tuple of str
+        Parameters that were left out of the file that this was loaded from.
     """
 
     header: Header
@@ -70,7 +72,8 @@ class Learned:
     n_rows: int
     history: pd.DataFrame
     decoder: dict[str, NDArray[Any]]
-    net: Any = None
+    net: Any = field(default=None, metadata={"left_out": True})
+    omitted: tuple[str, ...] = ()
 
     @cached_property
     def names(self) -> list[str]:

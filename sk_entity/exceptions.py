@@ -31,6 +31,14 @@ class DivergenceError(SkEntityError, ValueError):
     """Training whose loss became infinite or NaN."""
 
 
+class SavedFileError(SkEntityError, ValueError):
+    """A file that is damaged, or that this version did not write and cannot read."""
+
+
+class NotSavableError(SkEntityError, ValueError):
+    """State that a file without code cannot hold: nets, functions, odd values."""
+
+
 class NoCategoricalColumnsWarning(UserWarning):
     """No categorical column was found: the encoder has nothing to learn."""
 
