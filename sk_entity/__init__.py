@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sk_entity._encoder import EntityEmbeddingEncoder
-    from sk_entity._fitting.pretrained import Pretrained
+    from sk_entity._pretrained import Pretrained
     from sk_entity._table import EmbeddingTable
     from sk_entity.inspection import compare_encoders
 
@@ -24,10 +24,10 @@ __all__ = [
 _HOMES = {
     "EmbeddingTable": "_table",
     "EntityEmbeddingEncoder": "_encoder",
-    "Pretrained": "_fitting.pretrained",
+    "Pretrained": "_pretrained",
     "compare_encoders": "inspection",
 }
-_MODULES = ("datasets", "exceptions", "inspection", "losses", "plotting")
+_MODULES = ("datasets", "exceptions", "inference", "inspection", "losses", "plotting")
 
 
 def __getattr__(name: str) -> Any:

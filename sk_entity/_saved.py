@@ -44,7 +44,8 @@ from sk_entity._files import (
     write,
 )
 from sk_entity._learned import Learned
-from sk_entity._table import EmbeddingTable
+from sk_entity._pretrained import Pretrained
+from sk_entity._table import EmbeddingTable, check_table
 from sk_entity._target import losses
 from sk_entity.exceptions import NotSavableError, SavedFileError
 
@@ -66,6 +67,7 @@ CLASSES: dict[str, type] = {
         Learned,
         NumericScaler,
         Predictor,
+        Pretrained,
         Scaling,
         Schema,
         Subwords,
@@ -179,7 +181,15 @@ def _unpacked(document: Any, arrays: Any) -> tuple[Learned, dict[str, Any]]:
         name: _splitter(unpacker.unpack(value)) for name, value in given.items()
     }
     check_learned(learned)
+    _check_pretrained(parameters.get("pretrained"))
     return replace(learned, omitted=omitted), parameters
+
+
+def _check_pretrained(pretrained: Any) -> None:
+    for given in pretrained.values() if isinstance(pretrained, dict) else ():
+        vectors = given.vectors if isinstance(given, Pretrained) else given
+        if isinstance(vectors, EmbeddingTable):
+            check_table(vectors)
 
 
 def check_learned(learned: Learned) -> None:

@@ -1,8 +1,9 @@
 """One column's embedding table: vocabulary, vectors and counts."""
 
 import difflib
+import os
 from collections.abc import Hashable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -10,9 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sk_entity._categories import UNKNOWN, Subwords, Vocabulary
-from sk_entity._columns import conform, factorize, places, read_series
-from sk_entity.exceptions import UnknownCategoryError
+from sk_entity._categories import UNKNOWN, Hashing, Subwords, Vocabulary
+from sk_entity._categories.consistency import check_subwords, check_vocabulary
+from sk_entity._categories.hashing import HashedVocabulary
+from sk_entity._columns import Kind, conform, factorize, places, read_series
+from sk_entity._files import NotPlain, Packer, Unpacker, pack, read, require, write
+from sk_entity.exceptions import (
+    ColumnError,
+    NotSavableError,
+    SavedFileError,
+    UnknownCategoryError,
+)
 
 #: Categories that a misspelled one is compared with, at most.
 _MOST_COMPARED = 100_000
@@ -91,6 +100,83 @@ class EmbeddingTable:
         cells = self.subwords.cells(read_series([value], self.name))
         assert cells.bags is not None
         return bool((cells.bags.entries(cells.number)[1] != UNKNOWN).any())
+
+    def save(self, path: "str | os.PathLike[str]") -> None:
+        """Write the table to one file without code.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Raises
+        ------
+        NotSavableError
+            If categories are of a type that a file cannot hold.
+
+        See Also
+        --------
+        EmbeddingTable.load : The way back.
+        """
+        packer = Packer(_classes())
+        try:
+            document = {"table": packer.pack(self)}
+        except NotPlain as error:
+            raise NotSavableError(
+                f"The table of {self.name!r} cannot be saved: {error}."
+            ) from error
+        write(path, pack(_KIND, document, packer.arrays))
+
+    @classmethod
+    def load(cls, path: "str | os.PathLike[str]") -> "EmbeddingTable":
+        """Return the table of a file of :meth:`save`.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Raises
+        ------
+        SavedFileError
+            If the file is damaged, of something else, or of a later format.
+        """
+        document, arrays = read(path, _KIND)
+        try:
+            require("table" in document, "no table")
+            table = Unpacker(_classes(), arrays).unpack(document["table"], cls)
+            check_table(table)
+        except SavedFileError as error:
+            raise SavedFileError(f"{str(path)!r} cannot be loaded. {error}") from error
+        found: EmbeddingTable = table
+        return found
+
+    @classmethod
+    def from_frame(
+        cls, frame: pd.DataFrame, name: str | None = None, *, unknown: Any = None
+    ) -> "EmbeddingTable":
+        """Return the table of a frame of vectors: the way back of :meth:`to_frame`.
+
+        Parameters
+        ----------
+        frame : DataFrame of shape (n_categories, embedding_dim)
+            Index: the category values, NaN or None for missing ones. A column ``count``
+            and a column ``spread`` are what :meth:`to_frame` calls so.
+        name : str or None, default=None
+            The column; None: the name of the index.
+        unknown : array-like of shape (embedding_dim,) or None, default=None
+            The vector of unknown values, which a frame has not; None: the mean of the
+            vectors, by their counts.
+
+        Returns
+        -------
+        table : EmbeddingTable
+            Infrequent categories that shared a vector have one each.
+
+        Raises
+        ------
+        ColumnError
+            If the frame holds a value twice, or no finite numbers.
+        """
+        return table_of_frame(frame, name, unknown)
 
     @property
     def dim(self) -> int:
@@ -363,3 +449,67 @@ def coordinate_names(name: str, dim: int) -> list[str]:
     """Names of a column's coordinates, zero-padded so that they sort."""
     width = max(2, len(str(dim - 1)))
     return [f"{name}_{i:0{width}d}" for i in range(dim)]
+
+
+_KIND = "table"
+
+
+def _classes() -> dict[str, type]:
+    """Return what a file of a table may hold."""
+    known = (EmbeddingTable, HashedVocabulary, Hashing, Kind, Subwords, Vocabulary)
+    return {cls.__name__: cls for cls in known}
+
+
+def check_table(table: EmbeddingTable) -> None:
+    """Raise a `SavedFileError` if a table from a file contradicts itself."""
+    check_vocabulary(table.vocabulary)
+    n_codes = table.vocabulary.n_codes
+    if table.subwords is not None:
+        check_subwords(table.subwords, table.vocabulary)
+        n_codes = table.subwords.n_codes
+    require(table.vectors.ndim == 2 and len(table.vectors) == n_codes, "vectors")
+    require(table.vectors.shape[1] >= 1, "vectors without coordinates")
+    require(table.counts.shape == (n_codes,), "counts and vectors")
+    spread = table.spread
+    require(spread is None or spread.shape == (n_codes,), "spreads and vectors")
+
+
+def table_of_frame(
+    frame: pd.DataFrame, name: str | None, unknown: Any
+) -> EmbeddingTable:
+    """Return the table of a frame; see `EmbeddingTable.from_frame`."""
+    name = str(frame.index.name) if name is None else name
+    columns = frame.drop(columns=["count", "spread"], errors="ignore")
+    try:
+        vectors = columns.to_numpy().astype(np.float32)
+        counts = frame.get("count", pd.Series(1.0, frame.index)).to_numpy(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ColumnError(
+            f"The frame of {name!r} holds no numbers: {error}."
+        ) from error
+    if not vectors.size or not (np.isfinite(vectors).all() and (counts >= 0).all()):
+        raise ColumnError(
+            f"The frame of {name!r} must hold vectors of finite numbers, at least one, "
+            "and counts that are zero or positive."
+        )
+    values = pd.Series(frame.index, name=name)
+    if values.duplicated().any():
+        twice = values[values.duplicated()].tolist()[:5]
+        raise ColumnError(f"The frame of {name!r} holds {twice!r} twice.")
+    vocabulary = Vocabulary.build(values, np.ones(len(values)))
+    codes, _ = vocabulary.encode(values)
+    table = np.zeros((vocabulary.n_codes, vectors.shape[1]), np.float32)
+    table[codes] = vectors
+    total = np.zeros(vocabulary.n_codes)
+    total[codes] = counts
+    weight = total if total.any() else np.append(0.0, np.ones(len(total) - 1))
+    table[UNKNOWN] = np.average(table, axis=0, weights=weight)
+    if unknown is not None:
+        table[UNKNOWN] = unknown
+    spread = None
+    if "spread" in frame and frame["spread"].notna().all():
+        spread = np.zeros(vocabulary.n_codes)
+        spread[codes] = frame["spread"]
+    seen = total[vocabulary.codes]
+    vocabulary = replace(vocabulary, counts=seen, total=float(total.sum()))
+    return EmbeddingTable(name, vocabulary, table, total, None, spread)

@@ -21,7 +21,7 @@ ALLOWED = {
     "_categories": {"_columns", "_files", "_warnings", "exceptions"},
     "_target": {"_columns", "_warnings", "exceptions"},
     "losses": {"_target"},
-    "_table": {"_categories", "_columns", "exceptions"},
+    "_table": {"_categories", "_columns", "_files", "exceptions"},
     "_features": {
         "_categories",
         "_columns",
@@ -47,7 +47,9 @@ ALLOWED = {
         "_target",
         "_validation",
     },
+    "_pretrained": set(),
     "_saved": {
+        "_pretrained",
         "_categories",
         "_columns",
         "_features",
@@ -66,6 +68,7 @@ ALLOWED = {
         "_learning",
         "_output",
         "_parameters",
+        "_pretrained",
         "_table",
         "_target",
         "_validation",
@@ -84,9 +87,10 @@ ALLOWED = {
         "_validation",
         "exceptions",
     },
+    "inference": {"_learned", "_saved", "_table"},
     "inspection": {"_columns", "_encoder", "_table", "_target"},
     "plotting": {"_table", "inspection"},
-    "__init__": {"_encoder", "_fitting", "_table", "inspection"},
+    "__init__": {"_encoder", "_pretrained", "_table", "inspection"},
 }
 
 

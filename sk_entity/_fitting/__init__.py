@@ -5,13 +5,11 @@
 
 from sk_entity._fitting.folds import request_splitter
 from sk_entity._fitting.memory import Given, TrainingRows, learn
-from sk_entity._fitting.pretrained import Pretrained
 from sk_entity._fitting.requirements import check_training
 from sk_entity._fitting.stream import learn_stream
 
 __all__ = [
     "Given",
-    "Pretrained",
     "TrainingRows",
     "check_training",
     "learn",

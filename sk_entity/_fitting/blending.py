@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sk_entity._fitting.given import GivenVectors
 from sk_entity._fitting.plan import Plan
-from sk_entity._fitting.pretrained import GivenVectors
 from sk_entity._learned import Learned
 
 if TYPE_CHECKING:

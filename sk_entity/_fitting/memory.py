@@ -14,8 +14,8 @@ from sk_entity._fitting.beside import evidence_of, learn_beside
 from sk_entity._fitting.blending import blended, start_of
 from sk_entity._fitting.categories import cross_pairs, new_coder
 from sk_entity._fitting.folds import check_folds
+from sk_entity._fitting.given import GivenVectors, read_pretrained
 from sk_entity._fitting.plan import Plan, categorical_names, plan_dims
-from sk_entity._fitting.pretrained import GivenVectors, read_pretrained
 from sk_entity._learned import Learned
 from sk_entity._parameters import Parameters
 from sk_entity._target import (

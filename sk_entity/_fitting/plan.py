@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sk_entity._categories import FrameCoder, Layout
 from sk_entity._columns import Header
 from sk_entity._features import Extras, feature_groups
-from sk_entity._fitting.pretrained import GivenVectors
+from sk_entity._fitting.given import GivenVectors
 from sk_entity._learned import Learned
 from sk_entity._parameters import Parameters
 from sk_entity._target import Objective
