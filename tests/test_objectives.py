@@ -32,6 +32,9 @@ from sk_entity.losses import (
 
 N_ROWS, N_CATEGORIES = 4000, 20
 
+#: Each encoder that a test fits goes through a file, too.
+pytestmark = pytest.mark.usefixtures("round_trips")
+
 
 @pytest.fixture(scope="module")
 def rows():

@@ -26,6 +26,9 @@ from sk_entity.exceptions import (
     UnknownCategoriesWarning,
 )
 
+#: Each encoder that a test fits goes through a file, too.
+pytestmark = pytest.mark.usefixtures("round_trips")
+
 
 @pytest.fixture(scope="module")
 def games():
