@@ -70,10 +70,11 @@ def outcome(data, path):
         found = "loaded"
     except SkEntityError as error:
         found = type(error).__name__
-        if isinstance(error, SavedFileError):
-            assert path.name in str(error)
+        if isinstance(error, SavedFileError) and path.name not in str(error):
+            raise AssertionError("a file without a name") from error
     except ValueError as error:  # columns that are not those of fit
-        assert str(error).startswith(("The feature names", "X has")), error
+        if not str(error).startswith(("The feature names", "X has")):
+            raise
         found = "other columns"
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -95,11 +96,10 @@ def damaged(data, rng):
     elif kind == "insert":
         data[place:place] = rng.randbytes(rng.randrange(1, 99))
     elif kind == "length":
-        data[:8] = rng.choice(
-            [0, 1, 2**16, 2**40, 2**63, rng.randrange(9999)]
-        ).to_bytes(8, "little")
+        length = rng.choice([0, 1, 2**16, 2**40, 2**63, rng.randrange(9999)])
+        data[:8] = length.to_bytes(8, "little")
     elif kind == "double":
-        data += data
+        data += bytes(data)
     else:
         end = place + rng.randrange(1, 999)
         data[place:end] = bytes(len(data[place:end]))
@@ -179,11 +179,10 @@ def test_no_file_has_an_outcome_of_its_own(files, change, tmp_path):
 def test_deep_documents_and_names_that_come_twice(files):
     document, arrays = unpack(files[0], "encoder")
     text = json.dumps(document)
+    deep = '{"$tuple": [' * 900 + "]}" * 900
     for wrong in (
         text.replace('"omitted": []', '"omitted": ' + "[" * 100_000 + "]" * 100_000),
-        text.replace(
-            '"omitted": []', '"omitted": ' + '{"$tuple": [' * 900 + "]}" * 900
-        ),
+        text.replace('"omitted": []', '"omitted": ' + deep),
         text.replace('"omitted": []', '"omitted": [], "omitted": []'),
         text.replace('"omitted": []', '"omitted": NaN'),
         text.replace('"omitted": []', '"omitted": ' + "9" * 5000),
