@@ -49,8 +49,9 @@ types: $(call STAMP,dev)  ## Mypy, strict, on the package.
 coverage: $(call STAMP,dev)  ## Tests and doctests with warnings as errors; lines and branches covered.
 	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term-missing
 
-fuzz: $(call STAMP,dev)  ## 10,000 messy frames: a right result or a documented error.
+fuzz: $(call STAMP,dev)  ## 10,000 messy frames, 20,000 bad files: a right result or an error of ours.
 	SK_ENTITY_FUZZ=10000 $(BIN)/python -m pytest -q -s tests/test_fuzz.py
+	SK_ENTITY_FUZZ_FILES=20000 $(BIN)/python -m pytest -q -s tests/test_saved_fuzz.py
 
 format: $(call STAMP,dev)  ## Format the code and fix what ruff can fix.
 	$(BIN)/ruff check --fix .

@@ -14,6 +14,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -250,13 +251,73 @@ def peak_memory():
 
 
 def line_import(quick):
-    """Import sk_entity / import sklearn.ensemble, in fresh processes."""
+    """Import the encoder / import sklearn.ensemble, in fresh processes."""
     ours, theirs = medians(
-        lambda: _fresh("import sk_entity"),
+        lambda: _fresh("from sk_entity import EntityEmbeddingEncoder"),
         lambda: _fresh("import sklearn.ensemble"),
         repeats=3 if quick else 9,
     )
     return ours / theirs, f"{ours:.2f} s / {theirs:.2f} s"
+
+
+SERVE = """
+import pandas as pd
+from {module} import {name}
+{name}.load({encoder!r}).transform(pd.read_csv({rows!r}))
+"""
+
+
+def _serve(quick, module, name):
+    """Import, load and transform 1,000 rows / import torch, in fresh processes."""
+    X, y = make_data(1000, (7, 30, 100, 300), dtype=str)
+    X["number"] = np.arange(1000.0)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {"encoder": f"{folder}/encoder", "rows": f"{folder}/rows.csv"}
+        X.to_csv(paths["rows"], index=False)
+        encoder(max_epochs=1).fit(X, y).save(paths["encoder"])
+        code = SERVE.format(module=module, name=name, **paths)
+        ours, theirs = medians(
+            lambda: _fresh(code),
+            lambda: _fresh("import torch"),
+            repeats=3 if quick else 9,
+        )
+    return ours / theirs, f"{ours:.2f} s / {theirs:.2f} s"
+
+
+def line_serve(quick):
+    """InferenceEncoder: import, load, transform 1,000 rows / import torch."""
+    return _serve(quick, "sk_entity.inference", "InferenceEncoder")
+
+
+def line_serve_encoder(quick):
+    """EntityEmbeddingEncoder: the same, which imports scikit-learn / import torch."""
+    return _serve(quick, "sk_entity", "EntityEmbeddingEncoder")
+
+
+def line_one_row(quick):
+    """One row of 10 columns, all defaults / the way of many rows."""
+    from sk_entity._row import RowReader
+
+    X, y = make_data(5000, (7, 30, 50, 100, 300, 300, 1000), dtype=str)
+    X = X.assign(a=np.arange(5000.0), b=y, c=-y)
+    fitted = encoder(max_epochs=1).fit(X, y)
+    rows = [X.iloc[[i]] for i in range(100 if quick else 1000)]
+    fitted.transform(rows[0])
+
+    def all_rows():
+        for row in rows:
+            fitted.transform(row)
+
+    def plainly():
+        read, RowReader.read = RowReader.read, lambda self, frame: None
+        try:
+            all_rows()
+        finally:
+            RowReader.read = read
+
+    fast, slow = medians(all_rows, plainly, repeats=3)
+    each = [1e6 * seconds / len(rows) for seconds in (fast, slow)]
+    return fast / slow, f"{each[0]:.0f} / {each[1]:.0f} microseconds"
 
 
 def _fresh(code):
@@ -281,6 +342,9 @@ LINES = {
     "large_table": (line_large_table, 1.5, 1.1),
     "memory": (line_memory, 3, 2),
     "import": (line_import, 1.5, 1.1),
+    "serve": (line_serve, 0.7, 0.5),
+    "serve_encoder": (line_serve_encoder, 0.7, 0.5),
+    "one_row": (line_one_row, 0.15, 0.1),
 }
 
 
