@@ -33,7 +33,7 @@ from sk_entity.datasets import make_entities
 from sk_entity.exceptions import SkEntityError
 
 CLIENTS, PORT = 8, 8017
-#: What the file may hold beside scikit-learn's own: look at others before you trust them.
+#: What the file may hold beside scikit-learn's own. Look at types before you add them.
 TRUSTED = [
     "sk_entity._encoder.EntityEmbeddingEncoder",
     "sklearn._loss.link.IdentityLink",
@@ -134,9 +134,8 @@ def main(seconds):
             wrong = {"rows": [records[0] | {"typo": 1}]}
             refused = httpx.post(f"{url}/predict", json=wrong)
             print(f"a field too many: {refused.status_code}\n")
-            print(
-                "| rows a request | requests | p50, ms | p99, ms |\n|--:|--:|--:|--:|"
-            )
+            print("| rows a request | requests | p50, ms | p99, ms |")
+            print("|--:|--:|--:|--:|")
             for n in (1, 1000):
                 taken = latencies(f"{url}/predict", records[:n], seconds)
                 middle, worst = np.quantile(taken, [0.5, 0.99])

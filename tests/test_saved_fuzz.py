@@ -193,6 +193,19 @@ def test_deep_documents_and_names_that_come_twice(files):
             unpack_learned(packed(wrong, arrays))
 
 
+def test_subwords_whose_vocabulary_is_another_are_refused(files):
+    document, arrays = unpack(files[0], "encoder")
+    found = []
+    for container, key in places(document, []):
+        if key == "$class" and container[key][0] == "Subwords":
+            found.append(container[key][1]["vocabulary"]["$class"][1])
+    (vocabulary,) = found
+    assert vocabulary["missing_code"] == 4
+    vocabulary["missing_code"] = 5
+    with pytest.raises(SavedFileError, match="codes beyond"):
+        unpack_learned(packed(json.dumps(document), arrays))
+
+
 def test_a_changed_byte_of_any_array_is_noticed(files):
     data = files[1]
     first = 8 + int.from_bytes(data[:8], "little")

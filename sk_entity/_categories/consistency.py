@@ -51,6 +51,7 @@ def check_subwords(subwords: Subwords, vocabulary: Vocabulary) -> None:
     """Raise a `SavedFileError` if pieces read rows that are not there."""
     check_vocabulary(subwords.parts)
     known = subwords.vocabulary
+    check_vocabulary(known)
     require(known.categories.equals(vocabulary.categories), "two vocabularies")
     require(known.n_codes == vocabulary.n_codes, "two vocabularies")
     require(subwords.own_rows.shape == (known.n_codes,), "rows of categories")
