@@ -14,19 +14,22 @@ class Missing:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
-sys.meta_path.insert(0, Missing())
+def main(folder):
+    import numpy as np
 
-import numpy as np
+    from sk_entity import EntityEmbeddingEncoder
+    from sk_entity.inference import InferenceEncoder
 
-from sk_entity import EntityEmbeddingEncoder
-from sk_entity.inference import InferenceEncoder
+    trips = pickle.loads((folder / "trips.pickle").read_bytes())
+    for file, X, features in trips:
+        encoder = EntityEmbeddingEncoder.load(folder / file)
+        np.testing.assert_array_equal(np.asarray(encoder.transform(X)), features)
+        frame = InferenceEncoder.load(folder / file).transform(X, output="pandas")
+        assert list(frame) == list(encoder.get_feature_names_out())
+    print(len(trips), "same")
 
-warnings.simplefilter("ignore")
-folder = Path(sys.argv[1])
-trips = pickle.loads((folder / "trips.pickle").read_bytes())
-for file, X, features in trips:
-    encoder = EntityEmbeddingEncoder.load(folder / file)
-    np.testing.assert_array_equal(np.asarray(encoder.transform(X)), features)
-    frame = InferenceEncoder.load(folder / file).transform(X, output="pandas")
-    assert list(frame) == list(encoder.get_feature_names_out())
-print(len(trips), "same")
+
+if __name__ == "__main__":
+    sys.meta_path.insert(0, Missing())
+    warnings.simplefilter("ignore")
+    main(Path(sys.argv[1]))
