@@ -3,13 +3,13 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sk_entity._version import __version__
+
 if TYPE_CHECKING:
     from sk_entity._encoder import EntityEmbeddingEncoder
     from sk_entity._pretrained import Pretrained
     from sk_entity._table import EmbeddingTable
     from sk_entity.inspection import compare_encoders
-
-__version__ = "0.1.0"
 
 __all__ = [
     "EmbeddingTable",
@@ -27,7 +27,15 @@ _HOMES = {
     "Pretrained": "_pretrained",
     "compare_encoders": "inspection",
 }
-_MODULES = ("datasets", "exceptions", "inference", "inspection", "losses", "plotting")
+_MODULES = (
+    "datasets",
+    "exceptions",
+    "inference",
+    "inspection",
+    "losses",
+    "onnx",
+    "plotting",
+)
 
 
 def __getattr__(name: str) -> Any:

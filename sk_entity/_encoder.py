@@ -6,7 +6,6 @@ vectors are a table (`_table`), and features are looked up in it (`_features`). 
 """
 
 import copyreg
-import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -28,7 +27,7 @@ from sk_entity._fitting import (
     request_splitter,
 )
 from sk_entity._inverse import inputs_of
-from sk_entity._learned import Learned
+from sk_entity._learned import Learned, fitted
 from sk_entity._parameters import (
     CONSTRAINTS,
     Parameters,
@@ -36,14 +35,13 @@ from sk_entity._parameters import (
     stranger,
 )
 from sk_entity._saved import (
-    load_learned,
+    load_encoder,
     pack_learned,
-    save_learned,
+    save_encoder,
     unpack_learned,
 )
-from sk_entity._table import EmbeddingTable
 from sk_entity._validation import check_frame, input_names, output_kind, read_input
-from sk_entity.exceptions import NotSavableError, SavedFileError
+from sk_entity.exceptions import NotSavableError
 
 
 class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
@@ -723,12 +721,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         EntityEmbeddingEncoder.load : The way back.
         """
         check_is_fitted(self)
-        parameters = self.get_params(deep=False)
-        container = vars(self).get("_sklearn_output_config", {})
-        parameters |= {"set_output": dict(container)}
-        save_learned(
-            path, self._learned, parameters, self._defaults(), omit_code=omit_code
-        )
+        save_encoder(self, path, omit_code=omit_code)
 
     @classmethod
     def load(cls, path: "str | os.PathLike[str]") -> Self:
@@ -748,24 +741,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         SavedFileError
             If the file is damaged, of something else, or of a later format.
         """
-        learned, parameters = load_learned(path)
-        container = parameters.pop("set_output", {})
-        strange = sorted(set(parameters) - set(cls._get_param_names()))
-        if strange or not isinstance(container, dict):
-            raise SavedFileError(
-                f"{os.fspath(path)!r} cannot be loaded. It has parameters that "
-                f"{cls.__name__} has not: {strange!r}."
-            )
-        encoder = cls(**parameters)
-        if container:
-            encoder.set_output(**container)
-        encoder._learned = learned
-        return encoder
-
-    @classmethod
-    def _defaults(cls) -> dict[str, Any]:
-        parameters = inspect.signature(cls.__init__).parameters.values()
-        return {each.name: each.default for each in parameters}
+        return load_encoder(cls, path)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what skops stores: of what was learned, the bytes of a file."""
@@ -802,58 +778,12 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             bundle["text/html"] = with_summary(self, bundle["text/html"])
         return bundle
 
-    def _fitted(self, name: str) -> Learned:
-        """Return what was learned, of which an attribute is asked."""
-        if not self._is_fitted:
-            raise AttributeError(
-                f"{type(self).__name__} has no attribute {name!r} before fit."
-            )
-        return self._learned
-
-    @property
-    def embeddings_(self) -> dict[str, EmbeddingTable]:
-        """The vectors of each categorical column."""
-        return self._fitted("embeddings_").tables
-
-    @property
-    def target_type_(self) -> Any:
-        """The kind of the target, or a list of kinds."""
-        return self._fitted("target_type_").objective.target_type
-
-    @property
-    def classes_(self) -> Any:
-        """Class labels, None, or a list of these."""
-        return self._fitted("classes_").objective.classes
-
-    @property
-    def crosses_(self) -> list[tuple[str, str]]:
-        """The pairs of columns that have a statistic in the output."""
-        return self._fitted("crosses_").crosses
-
-    @property
-    def feature_groups_(self) -> dict[str, list[str]]:
-        """Output columns by input column."""
-        return self._fitted("feature_groups_").groups
-
-    @property
-    def history_(self) -> pd.DataFrame:
-        """Losses and seconds of each epoch."""
-        return self._fitted("history_").history
-
-    @property
-    def net_(self) -> Any:
-        """The trained net."""
-        return self._fitted("net_").net
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of input columns."""
-        return self._fitted("n_features_in_").header.n_features_in_
-
-    @property
-    def feature_names_in_(self) -> NDArray[Any]:
-        """Names of the input columns, if all are strings."""
-        names = self._fitted("feature_names_in_").header.feature_names_in_
-        if names is None:
-            raise AttributeError("The columns of fit had no names that are strings.")
-        return names
+    embeddings_ = fitted(lambda learned: learned.tables)
+    target_type_ = fitted(lambda learned: learned.objective.target_type)
+    classes_ = fitted(lambda learned: learned.objective.classes)
+    crosses_ = fitted(lambda learned: learned.crosses)
+    feature_groups_ = fitted(lambda learned: learned.groups)
+    history_ = fitted(lambda learned: learned.history)
+    net_ = fitted(lambda learned: learned.net)
+    n_features_in_ = fitted(lambda learned: learned.header.n_features_in_)
+    feature_names_in_ = fitted(lambda learned: learned.header.feature_names)

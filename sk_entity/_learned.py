@@ -1,5 +1,6 @@
 """What a fit has learned: the one thing that everything afterwards reads."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
@@ -190,3 +191,22 @@ class Learned:
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is found again."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def fitted(read: Callable[[Learned], Any]) -> Any:
+    """Return an attribute of an encoder that is there once it has learned.
+
+    Parameters
+    ----------
+    read : callable
+        From what was learned to the attribute.
+    """
+
+    def get(encoder: Any) -> Any:
+        if "_learned" not in vars(encoder):
+            raise AttributeError(
+                f"{type(encoder).__name__} has no such attribute before it is fitted."
+            )
+        return read(encoder._learned)
+
+    return property(get)

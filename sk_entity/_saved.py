@@ -4,7 +4,7 @@ import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -50,6 +50,8 @@ from sk_entity._target import losses
 from sk_entity.exceptions import NotSavableError, SavedFileError
 
 KIND = "encoder"
+#: Where ``set_output`` is among the parameters.
+_CONTAINER = "set_output"
 
 #: What a file may hold, by the name that it has there. A class that is renamed keeps
 #: its name here; a field that is changed raises `FORMAT`.
@@ -89,21 +91,16 @@ CLASSES: dict[str, type] = {
 }
 
 
-def save_learned(
-    path: "str | os.PathLike[str]",
-    learned: Learned,
-    parameters: Mapping[str, Any],
-    defaults: Mapping[str, Any],
-    *,
-    omit_code: bool,
+def save_encoder(
+    encoder: Any, path: "str | os.PathLike[str]", *, omit_code: bool
 ) -> None:
-    """Write what is learned, and the parameters, to a file.
+    """Write what an encoder has learned, and its parameters, to a file.
 
     Parameters
     ----------
+    encoder : EntityEmbeddingEncoder
+        Fitted.
     path : path-like
-    learned : Learned
-    parameters, defaults : dict of str to object
     omit_code : bool
         Whether parameters that a file cannot hold are left out, at their defaults.
 
@@ -112,11 +109,57 @@ def save_learned(
     NotSavableError
         If something is code, or of a type that a file does not hold.
     """
-    write(path, pack_learned(learned, parameters, defaults, omit_code=omit_code))
+    parameters = encoder.get_params(deep=False)
+    given = inspect.signature(type(encoder).__init__).parameters.values()
+    defaults = {each.name: each.default for each in given}
+    container = dict(vars(encoder).get("_sklearn_output_config", {}))
+    parameters |= {_CONTAINER: container}
+    data = pack_learned(encoder._learned, parameters, defaults, omit_code=omit_code)
+    write(path, data)
+
+
+Encoder = TypeVar("Encoder")
+
+
+def load_encoder(cls: type[Encoder], path: "str | os.PathLike[str]") -> Encoder:
+    """Read what `save_encoder` wrote.
+
+    Parameters
+    ----------
+    cls : type
+        `EntityEmbeddingEncoder` or a subclass.
+    path : path-like
+
+    Raises
+    ------
+    SavedFileError
+        If the file is damaged, of another kind, a later format or another class.
+    """
+    learned, parameters = load_learned(path)
+    container = parameters.pop(_CONTAINER, {})
+    known = inspect.signature(cls.__init__).parameters
+    strange = sorted(set(parameters) - set(known))
+    if strange or not isinstance(container, dict):
+        raise SavedFileError(
+            f"{str(path)!r} cannot be loaded. It has parameters that {cls.__name__} "
+            f"has not: {strange!r}."
+        )
+    encoder: Any = cls(**parameters)
+    if container:
+        try:
+            encoder.set_output(**container)
+        except (TypeError, ValueError) as error:
+            raise SavedFileError(
+                f"{str(path)!r} cannot be loaded. It asks for the output "
+                f"{container!r:.80}."
+            ) from error
+    encoder._learned = learned
+    found: Encoder = encoder
+    return found
 
 
 def load_learned(path: "str | os.PathLike[str]") -> tuple[Learned, dict[str, Any]]:
-    """Read what `save_learned` wrote: what is learned, and the parameters.
+    """Read what `save_encoder` wrote: what is learned, and the parameters.
 
     Raises
     ------
@@ -137,7 +180,7 @@ def pack_learned(
     *,
     omit_code: bool = False,
 ) -> bytes:
-    """Return the bytes of a file; see `save_learned`."""
+    """Return the bytes of a file; see `save_encoder`."""
     packer, kept, omitted = Packer(CLASSES), {}, list(learned.omitted)
     for name, value in parameters.items():
         try:

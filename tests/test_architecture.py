@@ -17,7 +17,8 @@ ALLOWED = {
     "_warnings": set(),
     # values -> codes -> vectors -> table -> use
     "_columns": {"exceptions"},
-    "_files": {"exceptions"},
+    "_version": set(),
+    "_files": {"_version", "exceptions"},
     "_categories": {"_columns", "_files", "_warnings", "exceptions"},
     "_target": {"_columns", "_warnings", "exceptions"},
     "losses": {"_target"},
@@ -87,10 +88,19 @@ ALLOWED = {
         "_validation",
         "exceptions",
     },
+    "onnx": {
+        "_categories",
+        "_columns",
+        "_encoder",
+        "_features",
+        "_learned",
+        "_target",
+        "exceptions",
+    },
     "inference": {"_learned", "_saved", "_table"},
     "inspection": {"_columns", "_encoder", "_table", "_target"},
     "plotting": {"_table", "inspection"},
-    "__init__": {"_encoder", "_pretrained", "_table", "inspection"},
+    "__init__": {"_version", "_encoder", "_pretrained", "_table", "inspection"},
 }
 
 

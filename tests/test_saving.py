@@ -229,7 +229,7 @@ def test_other_files_are_refused_by_name(tmp_path):
 def test_a_later_format_names_its_version(tmp_path, monkeypatch):
     path = tmp_path / "file"
     monkeypatch.setattr("sk_entity._files.container.FORMAT", 2)
-    monkeypatch.setattr("sk_entity.__version__", "9.9")
+    monkeypatch.setattr("sk_entity._files.container.__version__", "9.9")
     fitted().save(path)
     monkeypatch.undo()
     with pytest.raises(SavedFileError, match=r"format 2, written by sk-entity '9.9'"):

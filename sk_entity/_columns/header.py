@@ -26,6 +26,13 @@ class Header:
     feature_names_in_: NDArray[Any] | None
 
     @property
+    def feature_names(self) -> NDArray[Any]:
+        """The names; an `AttributeError` if they are not all strings."""
+        if self.feature_names_in_ is None:
+            raise AttributeError("The columns of fit had no names that are strings.")
+        return self.feature_names_in_
+
+    @property
     def names(self) -> list[str]:
         """The names, or ``x0``, ``x1``, ..."""
         if self.feature_names_in_ is not None:

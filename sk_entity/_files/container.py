@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from sk_entity._version import __version__
 from sk_entity.exceptions import SavedFileError
 
 #: What is written; a change that older code cannot read raises it.
@@ -43,8 +44,6 @@ def pack(kind: str, document: Mapping[str, Any], arrays: Arrays) -> bytes:
         What JSON holds.
     arrays : dict of str to ndarray
     """
-    from sk_entity import __version__
-
     head = {"format": FORMAT, "kind": kind, "version": __version__}
     text = json.dumps({**head, **document}, allow_nan=False, separators=(",", ":"))
     metadata = {_DOCUMENT: text, _CHECKSUM: _checksum(text, arrays)}
