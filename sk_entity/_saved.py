@@ -139,20 +139,20 @@ def load_encoder(cls: type[Encoder], path: "str | os.PathLike[str]") -> Encoder:
     container = parameters.pop(_CONTAINER, {})
     known = inspect.signature(cls.__init__).parameters
     strange = sorted(set(parameters) - set(known))
-    if strange or not isinstance(container, dict):
+    if strange:
         raise SavedFileError(
             f"{str(path)!r} cannot be loaded. It has parameters that {cls.__name__} "
             f"has not: {strange!r}."
         )
     encoder: Any = cls(**parameters)
-    if container:
-        try:
-            encoder.set_output(**container)
-        except (TypeError, ValueError) as error:
+    if container != {}:
+        outputs = [{"transform": kind} for kind in ("default", "pandas", "polars")]
+        if container not in outputs:
             raise SavedFileError(
                 f"{str(path)!r} cannot be loaded. It asks for the output "
                 f"{container!r:.80}."
-            ) from error
+            )
+        encoder.set_output(**container)
     encoder._learned = learned
     found: Encoder = encoder
     return found

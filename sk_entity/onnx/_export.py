@@ -126,7 +126,9 @@ def to_onnx(
     return model
 
 
-def as_inputs(encoder: Any, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
+def as_inputs(
+    encoder: Any, frame: pd.DataFrame, model: ModelProto | None = None
+) -> dict[str, NDArray[Any]]:
     """Return a frame as the inputs of a graph of the encoder.
 
     Parameters
@@ -135,6 +137,9 @@ def as_inputs(encoder: Any, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
         Fitted.
     frame : DataFrame of shape (n_rows, n_columns)
         The columns of fit.
+    model : ModelProto or None, default=None
+        A graph of a Pipeline: skl2onnx makes other names of those with a hyphen or the
+        like. Its inputs are taken in their order.
 
     Returns
     -------
@@ -156,7 +161,10 @@ def as_inputs(encoder: Any, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
         else:
             cells = _cells(learned, name, tensor, column)
         found[name] = cells.reshape(-1, 1)
-    return found
+    if model is None:
+        return found
+    names = [each.name for each in model.graph.input]
+    return dict(zip(names, found.values(), strict=True))
 
 
 def _cells(learned: Learned, name: str, tensor: str, column: pd.Series) -> NDArray[Any]:
