@@ -77,7 +77,9 @@ class OutputContainer:
         if self._kind == "polars":
             return self._polars()
         learned = pd.DataFrame(self.learned, index=self._index, copy=False)
-        frame = pd.concat([learned, *self._passed], axis=1)
+        # pandas makes UTF-8 of names, which not every name is.
+        passed = [column.rename(None) for column in self._passed]
+        frame = pd.concat([learned, *passed], axis=1)
         frame.columns = pd.Index(self._names, dtype=object)
         return frame
 

@@ -221,8 +221,15 @@ def test_arrows_make_no_circle():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_and_functions_stay_readable(path):
     text = path.read_text()
-    assert text.count("\n") <= 800
-    for node in ast.walk(ast.parse(text)):
+    tree = ast.parse(text)
+    lines = text.count("\n")
+    assert lines <= 800
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, documented) and ast.get_docstring(node) is not None:
+            lines -= node.body[0].end_lineno - node.body[0].lineno + 1
+    assert lines <= 450, f"{path.name} holds two ideas"
+    for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             start = node.body[0].lineno
             if isinstance(node.body[0], ast.Expr) and len(node.body) > 1:

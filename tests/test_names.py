@@ -124,6 +124,16 @@ def test_boosters_take_names_without_an_encoding():
         booster.fit(features, np.arange(60))
 
 
+def test_passed_columns_keep_names_without_an_encoding():
+    X = pd.DataFrame({"a": ["u", "v"] * 30, "b": np.arange(60.0)})
+    X.columns = pd.Index(["a", "\ud800"], dtype=object)
+    encoder = EntityEmbeddingEncoder(["a"], max_epochs=1, random_state=0)
+    encoder.set_output(transform="pandas")
+    for features in (encoder.fit_transform(X, X["\ud800"]), encoder.transform(X)):
+        assert list(features.columns) == list(encoder.get_feature_names_out())
+        np.testing.assert_array_equal(features.iloc[:, -1], X.iloc[:, 1])
+
+
 def test_what_clashes_after_cleaning_is_numbered():
     assert named(["a b", "a_b"])["a b"] == ["a_b_00_2"]
     assert named(["a b", "a_b"])["a_b"] == ["a_b_00"], (
