@@ -38,14 +38,14 @@ class TensorRows(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.weight)
 
-    def batch(self, rows: slice) -> tuple[dict[str, Tensor], Any]:
-        """Return the inputs, and the target with its weights, of some rows."""
-        inputs = {
-            "codes": self.codes[rows],
-            "numeric": self.numeric[rows],
-            "table": self.table[rows],
-        }
-        return inputs, (self.target[rows], self.weight[rows], self.lesson[rows])
+    def batch(self) -> tuple[dict[str, Tensor], Any]:
+        """Return the inputs, and the target with its weights."""
+        inputs = {"codes": self.codes, "numeric": self.numeric, "table": self.table}
+        return inputs, (self.target, self.weight, self.lesson)
+
+    def part(self, rows: slice) -> "TensorRows":
+        """Return some rows, which stay where they are."""
+        return self._map(lambda values: values[rows])
 
     def take(self, index: Tensor) -> "TensorRows":
         """Return the rows at ``index``."""
@@ -178,9 +178,14 @@ class BatchIterator:
         return math.ceil(len(self.dataset) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[dict[str, Tensor], Any]]:
+        for rows in self.whole():
+            yield rows.batch()
+
+    def whole(self) -> Iterator[TensorRows]:
+        """Return the batches, not yet cut into inputs and targets."""
         for chunk in self._chunks():
             for start in range(0, len(chunk), self.batch_size):
-                yield chunk.batch(slice(start, start + self.batch_size))
+                yield chunk.part(slice(start, start + self.batch_size))
 
     def _chunks(self) -> Iterator[TensorRows]:
         size = _CHUNK * self.batch_size

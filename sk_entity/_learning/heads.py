@@ -1,18 +1,19 @@
 """One decoder a fold that never saw the fold's rows: predictions without leakage."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import pairwise
-from typing import Any
 
 import torch
-from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 from sk_entity._learning.batches import BatchIterator, TensorRows
-from sk_entity._learning.interruptible import InterruptibleNet
 from sk_entity._learning.modules import Decoder, EmbeddingNet
-from sk_entity._learning.net import CosineRate
+from sk_entity._learning.perceptron import Layers
 from sk_entity._learning.sizes import Schedule
+from sk_entity._learning.step import MOST_PARTS
+from sk_entity._learning.threads import Threads
 
 #: Optimizer steps of the heads: the vectors stand still, so that few are enough.
 HEAD_BUDGET = 1500
@@ -24,7 +25,7 @@ HEAD_UNITS = (64, 32)
 _LOOK_UP = 65_536
 
 
-class FoldHeads(nn.Module):
+class FoldHeads:
     """Stacked decoders: perceptrons with a linear skip, one a fold and one of all rows.
 
     Parameters
@@ -35,18 +36,23 @@ class FoldHeads(nn.Module):
     n_heads : int
         Number of folds plus one.
     generator : torch.Generator
-        Source of the start.
+        Source of the start: all heads start alike, layers as PyTorch does and the skip
+        at zero.
+    device : torch.device or str, default="cpu"
 
-    Shape
-    -----
-    (batch, n_inputs) -> (n_heads, batch, n_outputs)
+    Attributes
+    ----------
+    numbers, gradient : Tensor of shape (n_numbers,)
+        All that is learned, and its gradient.
+    layers, gradients : Layers
+        The same, as weights and biases.
 
     Examples
     --------
     >>> import torch
     >>> heads = FoldHeads(4, (8,), 1, 6, torch.Generator())
-    >>> heads(torch.zeros(10, 4)).shape
-    torch.Size([6, 10, 1])
+    >>> heads.layers.weights[0].shape
+    torch.Size([6, 8, 4])
     """
 
     def __init__(
@@ -56,84 +62,96 @@ class FoldHeads(nn.Module):
         n_outputs: int,
         n_heads: int,
         generator: torch.Generator,
+        device: torch.device | str = "cpu",
     ) -> None:
-        super().__init__()
-        self.n_heads = n_heads
         sizes = [n_inputs, *hidden_units, n_outputs]
-        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        for n_in, n_out in pairwise(sizes):
-            self.weights.append(nn.Parameter(torch.empty(n_heads, n_in, n_out)))
-            self.biases.append(nn.Parameter(torch.empty(n_heads, 1, n_out)))
-        self.skip = nn.Parameter(torch.empty(n_heads, n_inputs, n_outputs))
-        self.reset_parameters(generator)
+        shapes = [(n_heads, n_out, n_in) for n_in, n_out in pairwise(sizes)]
+        shapes += [(n_heads, 1, n_out) for n_out in sizes[1:]]
+        shapes.append((n_heads, n_outputs, n_inputs))
+        n_numbers = sum(math.prod(shape) for shape in shapes)
+        self.n_heads = n_heads
+        # One tensor: an optimizer's step costs by the tensor.
+        self.numbers = torch.zeros(n_numbers, device=device)
+        self.gradient = torch.zeros_like(self.numbers)
+        self.layers = _as_layers(self.numbers, shapes)
+        self.gradients = _as_layers(self.gradient, shapes)
+        layers = zip(self.layers.weights, self.layers.biases, strict=True)
+        for weight, bias in layers:
+            bound = max(weight.shape[2], 1) ** -0.5
+            for part in (weight, bias):
+                first = torch.empty(part.shape[1:])
+                nn.init.uniform_(first, -bound, bound, generator=generator)
+                part.copy_(first)
 
     @classmethod
     def of(cls, decoder: Decoder) -> "FoldHeads":
         """Return a trained decoder as the only head."""
-        layers = [part for part in decoder.perceptron if isinstance(part, nn.Linear)]
-        hidden_units = [layer.out_features for layer in layers[:-1]]
-        n_inputs, n_outputs = decoder.skip.in_features, decoder.skip.out_features
+        given = decoder.layers()
+        n_outputs, n_inputs = given.skip.shape
+        hidden_units = [len(bias) for bias in given.biases[:-1]]
         heads = cls(n_inputs, hidden_units, n_outputs, 1, torch.Generator())
-        for k, layer in enumerate(layers):
-            heads.weights[k].data[0] = layer.weight.data.T
-            heads.biases[k].data[0] = layer.bias.data
-        heads.biases[-1].data += decoder.skip.bias.data
-        heads.skip.data[0] = decoder.skip.weight.data.T
+        heads.start_from(given)
         return heads
 
-    def reset_parameters(self, generator: torch.Generator) -> None:
-        """Start all heads alike, layers as PyTorch does and the skip at zero."""
-        for weight, bias in zip(self.weights, self.biases, strict=True):
-            bound = max(weight.shape[1], 1) ** -0.5
-            for parameter in (weight, bias):
-                nn.init.uniform_(parameter[:1], -bound, bound, generator=generator)
-                parameter.data[1:] = parameter.data[:1]
-        nn.init.zeros_(self.skip)
+    def start_from(self, given: Layers) -> None:
+        """Start all heads from the numbers of one perceptron."""
+        for own, other in zip(
+            (*self.layers.weights, *self.layers.biases, self.layers.skip),
+            (*given.weights, *given.biases, given.skip),
+            strict=True,
+        ):
+            own.copy_(other)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the raw outputs of every head."""
-        inputs = hidden = x.expand(self.n_heads, *x.shape)
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            hidden = torch.baddbmm(bias, hidden, weight).relu()
-        output = torch.baddbmm(self.biases[-1], hidden, self.weights[-1])
-        return torch.baddbmm(output, inputs, self.skip)
+    def learn(self, x: Tensor, loss: Callable[[Tensor], Tensor]) -> None:
+        """Set the gradients of a batch.
+
+        Parameters
+        ----------
+        x : Tensor of shape (batch, n_inputs)
+        loss : callable
+            Of outputs of shape (n_heads, batch, n_outputs).
+        """
+        output, inputs = self.layers.forward(x.expand(self.n_heads, *x.shape))
+        with torch.enable_grad():
+            output = output.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(loss(output), output)
+        self.layers.backward(inputs, slope, self.n_heads, self.gradients)
 
 
-class HeadNet(InterruptibleNet):
-    """A skorch net that keeps from each head the rows of its fold.
+def _as_layers(numbers: Tensor, shapes: Sequence[tuple[int, ...]]) -> Layers:
+    parts = torch.split(numbers, [math.prod(shape) for shape in shapes])
+    views = [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+    n = len(shapes) // 2
+    return Layers(views[:n], views[n:-1], views[-1])
+
+
+def mean_losses(criterion: nn.Module, output: Tensor, rows: TensorRows) -> Tensor:
+    """Sum the heads' mean losses over the rows that they may see.
 
     Parameters
     ----------
-    module : FoldHeads
-    *args, **kwargs : tuple, dict
-        As skorch.NeuralNet.
+    criterion : nn.Module
+    output : Tensor of shape (n_heads, batch, n_outputs)
+    rows : TensorRows
+        Head k does not see those of table k.
     """
-
-    def infer(self, x: Any, **fit_params: Any) -> Tensor:
-        """Return the outputs of all heads."""
-        return self.module_(to_tensor(x["numeric"], self.device))  # type: ignore[no-any-return]
-
-    def get_loss(
-        self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False
-    ) -> Tensor:
-        """Sum the heads' mean losses over the rows that they may see."""
-        target, weight, fold = to_tensor(y_true, device=self.device)
-        n_heads, n_rows, n_outputs = y_pred.shape
-        flat = y_pred.reshape(n_heads * n_rows, n_outputs)
-        several = target.repeat(n_heads, *(1 for _ in target.shape[1:]))
-        loss = self.criterion_(flat, several)
-        own = torch.arange(n_heads, device=fold.device)[:, None]
-        if loss.ndim == 0:
-            # Of rows that judge each other: head by head, without the fold's.
-            seen = [own[k] != fold for k in range(n_heads)]
-            parts = [
-                self.criterion_(y_pred[k][rows], target[rows])
-                for k, rows in enumerate(seen)
-                if rows.any()
-            ]
-            return torch.stack(parts).sum()
-        mean: Tensor = (loss.view(n_heads, n_rows) * weight * (own != fold)).mean(1)
-        return mean.sum()
+    n_heads, n_rows, n_outputs = output.shape
+    target, fold = rows.target, rows.table
+    flat = output.reshape(n_heads * n_rows, n_outputs)
+    several = target.repeat(n_heads, *(1 for _ in target.shape[1:]))
+    loss: Tensor = criterion(flat, several)
+    own = torch.arange(n_heads, device=fold.device)[:, None]
+    if loss.ndim == 0:
+        # Of rows that judge each other: head by head, without the fold's.
+        seen = [own[k] != fold for k in range(n_heads)]
+        parts = [
+            criterion(output[k][rows], target[rows])
+            for k, rows in enumerate(seen)
+            if rows.any()
+        ]
+        return torch.stack(parts).sum()
+    mean: Tensor = (loss.view(n_heads, n_rows) * rows.weight * (own != fold)).mean(1)
+    return mean.sum()
 
 
 def fit_heads(
@@ -147,7 +165,8 @@ def fit_heads(
     learning_rate: float,
     weight_decay: float,
     generator: torch.Generator,
-) -> FoldHeads:
+    threads: Threads | None = None,
+) -> None:
     """Train a decoder for each fold on what the trained tables give out of fold.
 
     Head k never learns from the rows of fold k, the last one learns from all rows.
@@ -155,7 +174,7 @@ def fit_heads(
     Parameters
     ----------
     heads : FoldHeads
-        As they start.
+        As they start; they learn.
     module : EmbeddingNet
         The trained net; its tables stand still.
     dataset : TensorRows
@@ -168,39 +187,43 @@ def fit_heads(
     learning_rate, weight_decay : float
     generator : torch.Generator
         Shuffles the rows.
-
-    Returns
-    -------
-    heads : FoldHeads
+    threads : Threads or None, default=None
+        Those that a step may use; None: one.
     """
-    inputs = torch.cat([_vectors(module, dataset), dataset.numeric], dim=1)
-    # The fold travels in the place of the lesson; without folds, a row has none.
     rows = TensorRows(
         codes=dataset.codes[:, :0],
-        numeric=inputs,
-        table=dataset.table,
+        numeric=torch.cat([_vectors(module, dataset), dataset.numeric], dim=1),
+        # Without folds, no head is to miss a row.
+        table=dataset.table if n_folds else torch.full_like(dataset.table, -1),
         target=dataset.target,
         weight=dataset.weight,
-        lesson=dataset.table if n_folds else torch.full_like(dataset.table, -1),
+        lesson=dataset.lesson,
     )
-    net = HeadNet(
-        heads,
-        criterion=criterion,
-        optimizer=torch.optim.Adam,
-        optimizer__fused=True,
-        optimizer__weight_decay=weight_decay,
-        lr=learning_rate,
-        max_epochs=plan.epochs,
-        batch_size=plan.batch_size,
-        iterator_train=BatchIterator,
-        iterator_train__generator=generator,
-        train_split=None,
-        callbacks=[CosineRate(plan.steps)],
-        device=dataset.weight.device,
-        verbose=0,
+    numbers = nn.Parameter(heads.numbers)
+    numbers.grad = heads.gradient
+    optimizer = torch.optim.Adam(
+        [numbers], lr=learning_rate, weight_decay=weight_decay, fused=True
     )
-    fitted: FoldHeads = net.fit(rows, y=None).module_.eval()
-    return fitted
+    # With fewer heads than threads, a sum would be shared by several.
+    switch = threads if threads and heads.n_heads >= MOST_PARTS else nullcontext
+    for step, batch in enumerate(_batches(rows, plan, generator)):
+        share = 0.5 * (1 + math.cos(math.pi * step / plan.steps))
+        optimizer.param_groups[0]["lr"] = learning_rate * share
+
+        def loss(output: Tensor, batch: TensorRows = batch) -> Tensor:
+            return mean_losses(criterion, output, batch)
+
+        with switch(), torch.no_grad():
+            heads.learn(batch.numeric, loss)
+        optimizer.step()
+
+
+def _batches(
+    rows: TensorRows, plan: Schedule, generator: torch.Generator
+) -> Iterator[TensorRows]:
+    batches = BatchIterator(rows, plan.batch_size, generator)
+    for _ in range(plan.epochs):
+        yield from batches.whole()
 
 
 @torch.no_grad()

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 
 import torch
 
+from sk_entity._learning.step import MOST_PARTS
+from sk_entity._learning.threads import Threads
+
 _lock = threading.Lock()
 #: The fits that run at once.
 _inside = set["_Fit"]()
@@ -21,12 +24,13 @@ class _Fit:
 
 
 @contextmanager
-def isolated(seed: int) -> Iterator[None]:
+def isolated(seed: int) -> Iterator[Threads]:
     """Run with one torch thread and a seeded torch random state; restore both.
 
     Sums depend on how many threads share them, and a search's ``n_jobs`` changes that
-    number, so training uses one thread; nets of this size gain nothing from more. Our
-    own draws come from generators of their own: the global state is seeded for
+    number, so training uses one thread, but for what is cut into parts of its own. For
+    that it may use as many as torch had, which joblib, threadpoolctl and
+    ``OMP_NUM_THREADS`` limit, over the number of fits that run at once. Our own draws come from generators of their own: the global state is seeded for
     modules and callbacks that users bring. Fits in concurrent threads share it: the
     first one in saves the state, the last one out restores it.
 
@@ -35,8 +39,7 @@ def isolated(seed: int) -> Iterator[None]:
     """
     fit = _Fit()
     try:
-        _enter(seed, fit)
-        yield
+        yield Threads(_enter(seed, fit))
     finally:
         try:
             _leave(fit)
@@ -44,7 +47,8 @@ def isolated(seed: int) -> Iterator[None]:
             _leave(fit)
 
 
-def _enter(seed: int, fit: _Fit) -> None:
+def _enter(seed: int, fit: _Fit) -> int:
+    """Prepare a fit; return how many threads it may use."""
     global _found
     with _lock:
         n_threads = torch.get_num_threads()
@@ -60,6 +64,7 @@ def _enter(seed: int, fit: _Fit) -> None:
         if first:
             torch.manual_seed(seed)
         torch.set_num_threads(1)
+        return max(min(n_threads // len(_inside), MOST_PARTS), 1)
 
 
 def _leave(fit: _Fit) -> None:

@@ -46,6 +46,14 @@ class View:
     places: list[Tensor]
     values: list[Tensor]
 
+    def without_first(self) -> "View":
+        """Return what was read of all tables but the first of each row."""
+        return View(
+            self.deviation[:, 1:],
+            [place[:, 1:] for place in self.places],
+            [value[:, 1:] for value in self.values],
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Loaded:

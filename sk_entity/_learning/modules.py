@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from sk_entity._learning.perceptron import Layers
 from sk_entity._learning.tables import FoldTables
 
 
@@ -51,10 +52,42 @@ class Decoder(nn.Module):
         layers.append(_linear(width, n_outputs, generator))
         self.perceptron = nn.Sequential(*layers)
         self.skip = _linear(n_inputs, n_outputs, generator)
+        self.dropout = dropout
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the raw output: a mean, a logit, or one logit a class."""
         return self.perceptron(x) + self.skip(x)  # type: ignore[no-any-return]
+
+    def layers(self) -> Layers:
+        """Return its numbers as they are now; dropout is not among them."""
+        biases = [layer.bias.detach() for layer in self._linear]
+        return Layers(
+            [layer.weight.detach() for layer in self._linear],
+            [*biases[:-1], biases[-1] + self.skip.bias.detach()],
+            self.skip.weight.detach(),
+        )
+
+    def gradients(self) -> Layers:
+        """Return the gradients of its numbers, to be written into.
+
+        The last bias is two numbers, of which the first gets the gradient: see `share`.
+        """
+        for parameter in self.parameters():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        return Layers(
+            [layer.weight.grad for layer in self._linear],
+            [layer.bias.grad for layer in self._linear],
+            self.skip.weight.grad,
+        )
+
+    def share(self) -> None:
+        """Give the other of the two last biases its gradient."""
+        self.skip.bias.grad.copy_(self._linear[-1].bias.grad)
+
+    @property
+    def _linear(self) -> list[nn.Linear]:
+        return [part for part in self.perceptron if isinstance(part, nn.Linear)]
 
 
 class EmbeddingNet(nn.Module):
@@ -76,8 +109,8 @@ class EmbeddingNet(nn.Module):
         self.tables = tables
         self.decoder = decoder
 
-    def decode(self, deviation: Tensor, numeric: Tensor) -> tuple[Tensor, Tensor]:
-        """Decode the deviations of a batch in some tables.
+    def inputs(self, deviation: Tensor, numeric: Tensor) -> Tensor:
+        """Return what the decoder reads of a batch in some tables.
 
         Parameters
         ----------
@@ -86,15 +119,11 @@ class EmbeddingNet(nn.Module):
 
         Returns
         -------
-        vectors : Tensor of shape (batch, n_views, n_coordinates)
-            Where gradients end: the tables are not part of the graph.
-        output : Tensor of shape (batch * n_views, n_outputs)
+        x : Tensor of shape (n_views, batch, n_coordinates + n_inputs)
         """
-        vectors = (deviation + self.tables.priors().detach()).requires_grad_()
-        n_views = vectors.shape[1]
-        if n_views > 1:
-            numeric = numeric.repeat_interleave(n_views, dim=0)
-        return vectors, self.decoder(torch.cat([vectors.flatten(0, 1), numeric], dim=1))
+        vectors = (deviation + self.tables.priors().detach()).transpose(0, 1)
+        each = numeric.expand(len(vectors), *numeric.shape)
+        return torch.cat([vectors, each], dim=2)
 
     def forward(self, codes: Tensor, numeric: Tensor, table: Tensor) -> Tensor:
         """Return the decoder's output."""

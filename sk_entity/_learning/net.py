@@ -1,6 +1,7 @@
 """The skorch net: how one batch trains the fold tables and the decoder."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,15 @@ from torch import Tensor
 from sk_entity._learning.batches import TensorRows
 from sk_entity._learning.interruptible import InterruptibleNet, StopTraining
 from sk_entity._learning.lazy_adam import LazyAdam
+from sk_entity._learning.losses import CustomLoss
+from sk_entity._learning.step import (
+    Lesson,
+    is_written_out,
+    n_parts,
+    pass_by_autograd,
+    pass_written_out,
+)
+from sk_entity._learning.threads import Threads
 from sk_entity.exceptions import DivergenceError
 
 
@@ -35,6 +45,8 @@ class EntityNet(InterruptibleNet):
         Weight of the penalty on the deviations.
     generator : torch.Generator
         Draws the tables.
+    threads : Threads or None
+        Those that a step may use; None: one.
     **kwargs : dict
         As skorch.NeuralNet.
     """
@@ -47,12 +59,14 @@ class EntityNet(InterruptibleNet):
         n_views: int = 1,
         shrinkage: float = 1.0,
         generator: torch.Generator | None = None,
+        threads: Threads | None = None,
         **kwargs: Any,
     ) -> None:
         self.n_folds = n_folds
         self.n_views = n_views
         self.shrinkage = shrinkage
         self.generator = generator
+        self.threads = threads
         super().__init__(module, *args, **kwargs)
 
     def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
@@ -78,30 +92,39 @@ class EntityNet(InterruptibleNet):
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute the gradients of one batch; see the class.
 
-        Autograd goes through the decoder only: the tables read and write rows.
+        Autograd goes through the loss only, and through a decoder of the user's: the
+        tables read and write rows.
         """
         self._set_training(True)
-        inputs, (target, weight, lesson) = batch
-        module, n_rows = self.module_, len(weight)
+        inputs, (target, weight, own_weight) = batch
+        module, own = self.module_, inputs["table"][:, None]
         loaded = module.tables.load(inputs["codes"], self.optimizer_)
-        own = inputs["table"][:, None]
-        view = loaded.look_up(own)
-        vectors, output = module.decode(view.deviation, inputs["numeric"])
-        loss = self.get_loss(output, (target, lesson))
-        loss.backward()  # type: ignore[no-untyped-call]
-        gradient, n_seen = vectors.grad, n_rows
-        module.tables.learn_priors(gradient.sum((0, 1)))
+        with self._threads(len(weight)):
+            read = torch.cat([own, self._views(own)], dim=1) if self.n_folds else own
+            view = loaded.look_up(read)
+            x = module.inputs(view.deviation, inputs["numeric"])
+            lesson = Lesson(x, target, weight, own_weight)
+            go = pass_written_out if self._is_written_out else pass_by_autograd
+            passed = go(lesson, module.decoder, self.get_loss)
+        gradient = passed.gradient[:, :, : view.deviation.shape[2]].transpose(0, 1)
+        module.tables.learn_priors(gradient[:, 0].sum(0))
+        strength = weight * (self.shrinkage / len(weight))
         if self.n_folds:
-            view = loaded.look_up(self._views(own))
-            n_seen = n_rows * self.n_views
-            vectors, seen = module.decode(view.deviation, inputs["numeric"])
-            repeated = [
-                values.repeat_interleave(self.n_views, dim=0)
-                for values in (target, weight)
-            ]
-            (gradient,) = torch.autograd.grad(self.get_loss(seen, repeated), vectors)
-        loaded.learn(view, gradient, weight * (self.shrinkage / n_seen))
-        return {"loss": loss.detach(), "y_pred": output}
+            view, gradient = view.without_first(), gradient[:, 1:]
+            strength = strength / self.n_views
+        loaded.learn(view, gradient, strength)
+        return {"loss": passed.loss, "y_pred": passed.output}
+
+    def _threads(self, n_rows: int) -> AbstractContextManager[None]:
+        """Return the threads of a step: one, unless the batch is cut into parts."""
+        cut = self._is_written_out and n_parts(n_rows) > 1
+        return self.threads() if self.threads and cut else nullcontext()
+
+    @property
+    def _is_written_out(self) -> bool:
+        """Whether no code of the user's runs in a step."""
+        custom = isinstance(self.criterion_, CustomLoss)
+        return is_written_out(self.module_.decoder) and not custom
 
     def infer(self, x: Any, **fit_params: Any) -> Tensor:
         """Return the module's output."""

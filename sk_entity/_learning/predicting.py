@@ -9,9 +9,11 @@ from sk_entity._learning.batches import SpooledRows, TensorRows
 from sk_entity._learning.heads import HEAD_BATCH, HEAD_BUDGET, FoldHeads, fit_heads
 from sk_entity._learning.losses import make_criterion
 from sk_entity._learning.modules import Decoder, EmbeddingNet
+from sk_entity._learning.perceptron import Layers
 from sk_entity._learning.sizes import STEP_BUDGET, schedule
 from sk_entity._learning.start import Start
 from sk_entity._learning.task import Settings, Task, device_of
+from sk_entity._learning.threads import Threads
 
 
 def learn_predictor(
@@ -22,9 +24,12 @@ def learn_predictor(
     settings: Settings,
     start: Start,
     generator: torch.Generator,
+    threads: Threads | None = None,
 ) -> Predictor:
     """Train the heads on vectors that stand still, and return them without torch."""
-    heads = _fit_heads(module, dataset, task, weight_decay, settings, start, generator)
+    heads = _fit_heads(
+        module, dataset, task, weight_decay, settings, start, generator, threads
+    )
     return _to_predictor(heads, module, task)
 
 
@@ -36,6 +41,7 @@ def _fit_heads(
     settings: Settings,
     start: Start,
     generator: torch.Generator,
+    threads: Threads | None = None,
 ) -> FoldHeads:
     # Without folds there is nobody to hide rows from. A net of the user's may be
     # anything, though, and predictions must not need torch.
@@ -55,12 +61,13 @@ def _fit_heads(
         task.objective.n_outputs,
         task.n_folds + 1,
         generator,
+        rows.weight.device,
     )
     pace = 1.0
     if start.earlier is not None and start.earlier.predictor is not None:
         pace = start.earlier.pace
         _start_heads(heads, module, start.earlier.predictor)
-    return fit_heads(
+    fit_heads(
         heads,
         module,
         rows,
@@ -70,7 +77,9 @@ def _fit_heads(
         learning_rate=settings.learning_rate * pace,
         weight_decay=weight_decay,
         generator=generator,
+        threads=threads,
     )
+    return heads
 
 
 def _input_order(heads: FoldHeads, module: EmbeddingNet) -> NDArray[np.intp]:
@@ -80,35 +89,33 @@ def _input_order(heads: FoldHeads, module: EmbeddingNet) -> NDArray[np.intp]:
     columns in their own order.
     """
     order = module.tables.coordinate_order().numpy()
-    return np.concatenate([order, np.arange(len(order), heads.skip.shape[1])])
+    return np.concatenate([order, np.arange(len(order), heads.layers.skip.shape[2])])
 
 
 def _start_heads(heads: FoldHeads, module: EmbeddingNet, earlier: Predictor) -> None:
     """Start all heads from the last one of an earlier fit."""
-    rows = _input_order(heads, module)
-    for k, (weight, bias) in enumerate(earlier.layers):
-        weight = weight[-1:, rows] if k == 0 else weight[-1:]
-        heads.weights[k].data[:] = torch.as_tensor(weight)
-        heads.biases[k].data[:] = torch.as_tensor(bias[-1:])
-    heads.skip.data[:] = torch.as_tensor(earlier.skip[-1:, rows])
+    columns = _input_order(heads, module)
+    weights = [torch.as_tensor(weight[-1].T) for weight, _ in earlier.layers]
+    weights[0] = weights[0][:, columns]
+    biases = [torch.as_tensor(bias[-1]) for _, bias in earlier.layers]
+    skip = torch.as_tensor(earlier.skip[-1].T)[:, columns]
+    heads.start_from(Layers(weights, biases, skip))
 
 
 def _to_predictor(heads: FoldHeads, module: EmbeddingNet, task: Task) -> Predictor:
-    rows = np.argsort(_input_order(heads, module))
-    layers = [
-        (_to_numpy(weight), _to_numpy(bias))
-        for weight, bias in zip(heads.weights, heads.biases, strict=True)
-    ]
-    layers[0] = (layers[0][0][:, rows], layers[0][1])
+    columns = np.argsort(_input_order(heads, module))
+    numbers = heads.layers
+    weights = [_to_numpy(weight.mT) for weight in numbers.weights]
+    weights[0] = weights[0][:, columns]
+    biases = [_to_numpy(bias) for bias in numbers.biases]
     return Predictor(
         scaler=task.scaling.scaler,
-        layers=layers,
-        skip=_to_numpy(heads.skip)[:, rows],
+        layers=list(zip(weights, biases, strict=True)),
+        skip=_to_numpy(numbers.skip.mT)[:, columns],
         objective=task.objective,
         units=task.scaling.units,
     )
 
 
-def _to_numpy(parameter: torch.Tensor) -> NDArray[np.float32]:
-    values: NDArray[np.float32] = parameter.detach().cpu().numpy().copy()
-    return values
+def _to_numpy(numbers: torch.Tensor) -> NDArray[np.float32]:
+    return np.ascontiguousarray(numbers.cpu().numpy())

@@ -21,6 +21,7 @@ from sk_entity._learning.rows import Rows
 from sk_entity._learning.sizes import STEP_BUDGET, schedule
 from sk_entity._learning.start import Start
 from sk_entity._learning.task import Settings, Task, Trained, device_of
+from sk_entity._learning.threads import Threads
 from sk_entity._target import Objective, find_units, to_net
 
 #: Rows of a spool from which numbers and target are scaled.
@@ -58,7 +59,7 @@ def train(
     -------
     trained : Trained
     """
-    with isolated(seed):
+    with isolated(seed) as threads:
         if not objective.is_custom:
             # The rows of a loss of the user's may judge each other.
             rows = rows.merged(layout.bags)
@@ -74,7 +75,7 @@ def train(
         n_numeric = dataset.numeric.shape[1]
         del rows  # the tensors hold what training needs
         task = Task(layout, counts, n_folds, objective, n_numeric, scaling)
-        return _learn(dataset, task, settings, start, seed)
+        return _learn(dataset, task, settings, start, seed, threads)
 
 
 def train_spooled(
@@ -98,7 +99,7 @@ def train_spooled(
     layout, n_folds, objective, settings, seed
         As `train`.
     """
-    with isolated(seed):
+    with isolated(seed) as threads:
         sample = Rows.of(spool.sample(_SCALING_ROWS))
         scaling = _scaling(sample, objective)
         mean_weight = float(sample.weight.mean())
@@ -108,7 +109,8 @@ def train_spooled(
 
         n_numeric = scaling.scaler.transform(sample.numeric[:1]).shape[1]
         task = Task(layout, counts, n_folds, objective, n_numeric, scaling)
-        return _learn(SpooledRows(spool, to_tensors), task, settings, Start(), seed)
+        spooled = SpooledRows(spool, to_tensors)
+        return _learn(spooled, task, settings, Start(), seed, threads)
 
 
 def _learn(
@@ -117,6 +119,7 @@ def _learn(
     settings: Settings,
     start: Start,
     seed: int,
+    threads: Threads,
 ) -> Trained:
     generator = torch.Generator().manual_seed(seed)
     module = build_module(task, settings, start, generator)
@@ -126,7 +129,9 @@ def _learn(
     decay = settings.weight_decay(len(dataset))
     pace = 1.0 if start.earlier is None else start.earlier.pace
     net = build_net(module, plan, task, decay, pace, settings, generator)
+    net.threads = threads
     net.fit(dataset, y=None)
+    net.threads = None
     module = net.module_.eval()
     tables = [t.cpu().numpy().copy() for t in module.tables.tables()]
     if not all(np.isfinite(table).all() for table in tables):
@@ -134,7 +139,7 @@ def _learn(
     predictor = None
     if settings.predict:
         predictor = learn_predictor(
-            module, dataset, task, decay, settings, start, generator
+            module, dataset, task, decay, settings, start, generator, threads
         )
         if not all(np.isfinite(w).all() for w in (predictor.skip, *_flat(predictor))):
             raise diverged("while the prediction was learned", net.rates)
