@@ -126,7 +126,7 @@ def build_net(
 ) -> EntityNet:
     """Return the skorch net: rates, views, iterators and callbacks."""
     rate, n_folds = settings.learning_rate, task.n_folds
-    n_views = max(1, min(n_folds, _VIEW_BUDGET // plan.batch_size))
+    n_views = max(1, min(n_folds, 10))
     tables = {
         "lr": rate * min(max(n_folds, 1) / n_views, _MOST_RATE),
         "weight_decay": 0.0,  # shrinkage takes its place

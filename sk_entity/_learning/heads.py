@@ -1,19 +1,17 @@
 """One decoder a fold that never saw the fold's rows: predictions without leakage."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from sk_entity._learning.batches import BatchIterator, TensorRows
+from sk_entity._learning.kernel import HeadKernel, can_learn
 from sk_entity._learning.modules import Decoder, EmbeddingNet
-from sk_entity._learning.perceptron import Layers
 from sk_entity._learning.sizes import Schedule
-from sk_entity._learning.step import MOST_PARTS
-from sk_entity._learning.threads import Threads
+from sk_entity._learning.workers import Workers
 
 #: Optimizer steps of the heads: the vectors stand still, so that few are enough.
 HEAD_BUDGET = 1500
@@ -25,7 +23,7 @@ HEAD_UNITS = (64, 32)
 _LOOK_UP = 65_536
 
 
-class FoldHeads:
+class FoldHeads(nn.Module):
     """Stacked decoders: perceptrons with a linear skip, one a fold and one of all rows.
 
     Parameters
@@ -38,21 +36,22 @@ class FoldHeads:
     generator : torch.Generator
         Source of the start: all heads start alike, layers as PyTorch does and the skip
         at zero.
-    device : torch.device or str, default="cpu"
 
     Attributes
     ----------
-    numbers, gradient : Tensor of shape (n_numbers,)
-        All that is learned, and its gradient.
-    layers, gradients : Layers
-        The same, as weights and biases.
+    numbers : Parameter of shape (n_heads, n_numbers)
+        All that is learned: an optimizer's step costs by the tensor.
+
+    Shape
+    -----
+    (batch, n_inputs) -> (n_heads, batch, n_outputs)
 
     Examples
     --------
     >>> import torch
     >>> heads = FoldHeads(4, (8,), 1, 6, torch.Generator())
-    >>> heads.layers.weights[0].shape
-    torch.Size([6, 8, 4])
+    >>> heads(torch.zeros(10, 4)).shape
+    torch.Size([6, 10, 1])
     """
 
     def __init__(
@@ -62,67 +61,77 @@ class FoldHeads:
         n_outputs: int,
         n_heads: int,
         generator: torch.Generator,
-        device: torch.device | str = "cpu",
     ) -> None:
-        sizes = [n_inputs, *hidden_units, n_outputs]
-        shapes = [(n_heads, n_out, n_in) for n_in, n_out in pairwise(sizes)]
-        shapes += [(n_heads, 1, n_out) for n_out in sizes[1:]]
-        shapes.append((n_heads, n_outputs, n_inputs))
-        n_numbers = sum(math.prod(shape) for shape in shapes)
+        super().__init__()
         self.n_heads = n_heads
-        # One tensor: an optimizer's step costs by the tensor.
-        self.numbers = torch.zeros(n_numbers, device=device)
-        self.gradient = torch.zeros_like(self.numbers)
-        self.layers = _as_layers(self.numbers, shapes)
-        self.gradients = _as_layers(self.gradient, shapes)
-        layers = zip(self.layers.weights, self.layers.biases, strict=True)
-        for weight, bias in layers:
+        self.sizes = [n_inputs, *hidden_units, n_outputs]
+        shapes = [(n_out, n_in) for n_in, n_out in pairwise(self.sizes)]
+        shapes += [(1, n_out) for n_out in self.sizes[1:]]
+        self._shapes = [*shapes, (n_outputs, n_inputs)]
+        n_numbers = sum(n_out * n_in for n_out, n_in in self._shapes)
+        self.numbers = nn.Parameter(torch.zeros(n_heads, n_numbers))
+        weights, biases, _ = self.layers()
+        for weight, bias in zip(weights, biases, strict=True):
             bound = max(weight.shape[2], 1) ** -0.5
             for part in (weight, bias):
                 first = torch.empty(part.shape[1:])
                 nn.init.uniform_(first, -bound, bound, generator=generator)
-                part.copy_(first)
+                part.data.copy_(first)
+
+    def layers(self) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        """Return weights, biases and the skip, as parts of the numbers.
+
+        Returns
+        -------
+        weights : list of Tensor of shape (n_heads, n_out, n_in)
+        biases : list of Tensor of shape (n_heads, 1, n_out)
+        skip : Tensor of shape (n_heads, n_outputs, n_inputs)
+        """
+        sizes = [n_out * n_in for n_out, n_in in self._shapes]
+        parts = [
+            part.view(self.n_heads, *shape)
+            for part, shape in zip(
+                self.numbers.split(sizes, dim=1),  # type: ignore[no-untyped-call]
+                self._shapes,
+                strict=True,
+            )
+        ]
+        n = len(parts) // 2
+        return parts[:n], parts[n:-1], parts[-1]
 
     @classmethod
     def of(cls, decoder: Decoder) -> "FoldHeads":
         """Return a trained decoder as the only head."""
-        given = decoder.layers()
-        n_outputs, n_inputs = given.skip.shape
-        hidden_units = [len(bias) for bias in given.biases[:-1]]
+        linear = decoder.linear
+        hidden_units = [layer.out_features for layer in linear[:-1]]
+        n_outputs, n_inputs = decoder.skip.weight.shape
         heads = cls(n_inputs, hidden_units, n_outputs, 1, torch.Generator())
-        heads.start_from(given)
+        biases = [layer.bias for layer in linear]
+        biases[-1] = biases[-1] + decoder.skip.bias
+        heads.start_from(
+            [layer.weight for layer in linear], biases, decoder.skip.weight
+        )
         return heads
 
-    def start_from(self, given: Layers) -> None:
+    @torch.no_grad()
+    def start_from(
+        self, weights: Sequence[Tensor], biases: Sequence[Tensor], skip: Tensor
+    ) -> None:
         """Start all heads from the numbers of one perceptron."""
-        for own, other in zip(
-            (*self.layers.weights, *self.layers.biases, self.layers.skip),
-            (*given.weights, *given.biases, given.skip),
-            strict=True,
+        own = self.layers()
+        for part, given in zip(
+            (*own[0], *own[1], own[2]), (*weights, *biases, skip), strict=True
         ):
-            own.copy_(other)
+            part.copy_(given)
 
-    def learn(self, x: Tensor, loss: Callable[[Tensor], Tensor]) -> None:
-        """Set the gradients of a batch.
-
-        Parameters
-        ----------
-        x : Tensor of shape (batch, n_inputs)
-        loss : callable
-            Of outputs of shape (n_heads, batch, n_outputs).
-        """
-        output, inputs = self.layers.forward(x.expand(self.n_heads, *x.shape))
-        with torch.enable_grad():
-            output = output.detach().requires_grad_()
-            (slope,) = torch.autograd.grad(loss(output), output)
-        self.layers.backward(inputs, slope, self.n_heads, self.gradients)
-
-
-def _as_layers(numbers: Tensor, shapes: Sequence[tuple[int, ...]]) -> Layers:
-    parts = torch.split(numbers, [math.prod(shape) for shape in shapes])
-    views = [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
-    n = len(shapes) // 2
-    return Layers(views[:n], views[n:-1], views[-1])
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the raw outputs of every head."""
+        weights, biases, skip = self.layers()
+        inputs = hidden = x.expand(self.n_heads, *x.shape)
+        for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+            hidden = torch.baddbmm(bias, hidden, weight.mT).relu()
+        output = torch.baddbmm(biases[-1], hidden, weights[-1].mT)
+        return torch.baddbmm(output, inputs, skip.mT)
 
 
 def mean_losses(criterion: nn.Module, output: Tensor, rows: TensorRows) -> Tensor:
@@ -165,7 +174,7 @@ def fit_heads(
     learning_rate: float,
     weight_decay: float,
     generator: torch.Generator,
-    threads: Threads | None = None,
+    workers: Workers | None = None,
 ) -> None:
     """Train a decoder for each fold on what the trained tables give out of fold.
 
@@ -187,8 +196,8 @@ def fit_heads(
     learning_rate, weight_decay : float
     generator : torch.Generator
         Shuffles the rows.
-    threads : Threads or None, default=None
-        Those that a step may use; None: one.
+    workers : Workers or None, default=None
+        Share the heads; None: one thread.
     """
     rows = TensorRows(
         codes=dataset.codes[:, :0],
@@ -199,22 +208,20 @@ def fit_heads(
         weight=dataset.weight,
         lesson=dataset.lesson,
     )
-    numbers = nn.Parameter(heads.numbers)
-    numbers.grad = heads.gradient
     optimizer = torch.optim.Adam(
-        [numbers], lr=learning_rate, weight_decay=weight_decay, fused=True
+        heads.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True
     )
-    # With fewer heads than threads, a sum would be shared by several.
-    switch = threads if threads and heads.n_heads >= MOST_PARTS else nullcontext
+    kernel = None
+    if can_learn(criterion, heads, rows.weight.device.type):
+        kernel = HeadKernel(heads, criterion, workers or Workers(1))
     for step, batch in enumerate(_batches(rows, plan, generator)):
         share = 0.5 * (1 + math.cos(math.pi * step / plan.steps))
         optimizer.param_groups[0]["lr"] = learning_rate * share
-
-        def loss(output: Tensor, batch: TensorRows = batch) -> Tensor:
-            return mean_losses(criterion, output, batch)
-
-        with switch(), torch.no_grad():
-            heads.learn(batch.numeric, loss)
+        if kernel is None:
+            optimizer.zero_grad()
+            mean_losses(criterion, heads(batch.numeric), batch).backward()  # type: ignore[no-untyped-call]
+        else:
+            kernel.step(batch.numeric, batch.target, batch.weight, batch.table)
         optimizer.step()
 
 

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
-from sk_entity._learning.step import MOST_PARTS
-from sk_entity._learning.threads import Threads
+from sk_entity._learning.workers import Workers
 
 _lock = threading.Lock()
 #: The fits that run at once.
@@ -24,13 +23,13 @@ class _Fit:
 
 
 @contextmanager
-def isolated(seed: int) -> Iterator[Threads]:
+def isolated(seed: int) -> Iterator[Workers]:
     """Run with one torch thread and a seeded torch random state; restore both.
 
     Sums depend on how many threads share them, and a search's ``n_jobs`` changes that
-    number, so training uses one thread, but for what is cut into parts of its own. For
-    that it may use as many as torch had, which joblib, threadpoolctl and
-    ``OMP_NUM_THREADS`` limit, over the number of fits that run at once. Our own draws come from generators of their own: the global state is seeded for
+    number, so torch's operations use one thread. What is cut into parts by its size
+    alone is given to workers: as many as torch had threads, which joblib, threadpoolctl
+    and ``OMP_NUM_THREADS`` limit, over the number of fits that run at once. Our own draws come from generators of their own: the global state is seeded for
     modules and callbacks that users bring. Fits in concurrent threads share it: the
     first one in saves the state, the last one out restores it.
 
@@ -39,7 +38,8 @@ def isolated(seed: int) -> Iterator[Threads]:
     """
     fit = _Fit()
     try:
-        yield Threads(_enter(seed, fit))
+        with Workers(_enter(seed, fit)) as workers:
+            yield workers
     finally:
         try:
             _leave(fit)
@@ -64,7 +64,7 @@ def _enter(seed: int, fit: _Fit) -> int:
         if first:
             torch.manual_seed(seed)
         torch.set_num_threads(1)
-        return max(min(n_threads // len(_inside), MOST_PARTS), 1)
+        return max(n_threads // len(_inside), 1)
 
 
 def _leave(fit: _Fit) -> None:

@@ -5,77 +5,50 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sk_entity._learning.plans import Index, Plan
+from sk_entity._learning.cells import BagCells, Cells
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
-    """One block as a batch sees it.
+class Column:
+    """One column of a batch.
 
     Attributes
     ----------
-    plan : Plan
-    index : Index
-    weight, gradient : Tensor of shape (size,)
-    first : Tensor
-        Where the first coordinate of each of the index's codes stands.
+    cells : Cells
+    rows : Tensor of shape (n_entries, n_tables, dim)
+        What the cells read.
+    place : Tensor of shape (n_entries,)
+        Rows of the gradient.
+    gradient : Tensor of shape (n_places, n_tables * dim)
+    share : Tensor of shape (n_entries,)
+        Of one row of the batch in the penalty of what it reads; 0: not to be learned.
     """
 
-    plan: Plan
-    index: Index
-    weight: Tensor
+    cells: Cells
+    rows: Tensor
+    place: Tensor
     gradient: Tensor
-    first: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """Deviations of the rows of a batch in some tables, and where they come from.
-
-    Attributes
-    ----------
-    deviation : Tensor of shape (batch, n_views, n_coordinates)
-        From the priors, bases included.
-    places : list of Tensor
-        Of each block: where each number stands.
-    values : list of Tensor
-        The numbers that stand there.
-    """
-
-    deviation: Tensor
-    places: list[Tensor]
-    values: list[Tensor]
-
-    def without_first(self) -> "View":
-        """Return what was read of all tables but the first of each row."""
-        return View(
-            self.deviation[:, 1:],
-            [place[:, 1:] for place in self.places],
-            [value[:, 1:] for value in self.values],
-        )
+    share: Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """The deviations that one batch needs, of all blocks."""
+    """What one batch reads of the tables: deviations from the priors.
 
-    blocks: list[Block]
+    Attributes
+    ----------
+    columns : list of Column
+    deviation : Tensor of shape (batch, n_tables, n_coordinates)
+        Of all tables.
+    base : Tensor of shape (batch, 1, n_coordinates) or None
+        What stands under the deviations.
+    """
 
-    def look_up(self, table: Tensor) -> View:
-        """Read tables ``table``, shape (batch, n_views), of each row."""
-        places, values, found = [], [], []
-        for block in self.blocks:
-            place = block.plan.places(block.index, block.first, table)
-            value = block.weight.index_select(0, place.flatten()).view(place.shape)
-            places.append(place)
-            values.append(value)
-            deviation = block.plan.pool(block.index, value)
-            base = block.plan.base(block.index)
-            found.append(deviation if base is None else deviation + base)
-        deviation = found[0] if len(found) == 1 else torch.cat(found, dim=2)
-        return View(deviation, places, values)
+    columns: list[Column]
+    deviation: Tensor
+    base: Tensor | None
 
-    def learn(self, view: View, gradient: Tensor, strength: Tensor) -> None:
+    def learn(self, gradient: Tensor, strength: Tensor, seen: Tensor) -> None:
         """Add the gradients of a loss and of the penalty to those of the tables.
 
         The penalty is half of ``strength`` times the share of the row times the
@@ -83,19 +56,24 @@ class Loaded:
 
         Parameters
         ----------
-        view : View
-        gradient : Tensor of shape (batch, n_views, n_coordinates)
+        gradient : Tensor of shape (batch, n_tables, n_coordinates)
         strength : Tensor of shape (batch,)
+        seen : Tensor of shape (batch, n_tables)
+            1 where the table is to learn from the row, else 0.
         """
+        gradient = gradient * seen[:, :, None]
         start = 0
-        for block, place, value in zip(
-            self.blocks, view.places, view.values, strict=True
-        ):
-            plan, index = block.plan, block.index
-            end = start + plan.n_coordinates
-            known, penalty = plan.penalty(index, strength)
-            total = torch.addcmul(
-                plan.spread(index, gradient[:, :, start:end]) * known, value, penalty
-            )
-            block.gradient.index_add_(0, place.flatten(), total.flatten())
-            start = end
+        for column in self.columns:
+            n_tables, dim = column.rows.shape[1:]
+            part = gradient[:, :, start : start + dim]
+            start += dim
+            learners, force = seen, strength
+            if isinstance(column.cells, BagCells):
+                owner = column.cells.owner
+                part = column.cells.spread(part)
+                learners, force = seen[owner], strength[owner]
+            known = (column.share > 0).to(part.dtype)[:, None, None]
+            penalty = (force * column.share)[:, None] * learners
+            total = torch.addcmul(part * known, column.rows, penalty[:, :, None])
+            place = column.place.long()[:, None].expand(-1, n_tables * dim)
+            column.gradient.scatter_add_(0, place, total.flatten(1))

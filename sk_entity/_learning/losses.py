@@ -3,6 +3,7 @@
 import copy
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -32,16 +33,42 @@ def make_criterion(
     losses = [row_loss(g, u) for g, u in zip(objective.goals, units, strict=True)]
     # Several targets may be missing, and so may hidden cells that are not hidden.
     if not objective.is_multiple and not objective.has_offset:
-        return OneLoss(losses[0])
+        return OneLoss(losses[0], write_out(objective.goals[0], units[0]))
     return SeveralLosses(objective, units, losses)
 
 
-class OneLoss(nn.Module):
-    """The loss of a target of one column."""
+@dataclass(frozen=True, eq=False)
+class WrittenOut:
+    """A loss as the kernel knows it.
 
-    def __init__(self, loss: RowLoss) -> None:
+    Attributes
+    ----------
+    number : int
+        As `_kernel.c` counts them.
+    parameter, scale : float
+    class_weight : Tensor of shape (n_classes,), float32, or None
+    """
+
+    number: int
+    parameter: float = 0.0
+    scale: float = 1.0
+    class_weight: Tensor | None = None
+
+
+class OneLoss(nn.Module):
+    """The loss of a target of one column.
+
+    Parameters
+    ----------
+    loss : RowLoss
+    written_out : WrittenOut or None, default=None
+        None: the kernel does not know it.
+    """
+
+    def __init__(self, loss: RowLoss, written_out: WrittenOut | None = None) -> None:
         super().__init__()
         self.loss = loss
+        self.written_out = written_out
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Return one loss a row."""
@@ -139,6 +166,37 @@ def row_loss(goal: Goal, units: Units) -> RowLoss:
     if goal.loss == "quantile":
         return _Pinball(goal.parameter)
     return {"squared_error": _squared, "absolute_error": _absolute}[goal.loss]
+
+
+#: The losses in the order of `_kernel.c`.
+_NUMBERS = (
+    "squared_error",
+    "absolute_error",
+    "huber",
+    "quantile",
+    "log_loss",
+    "softmax",
+    "poisson",
+    "gamma",
+    "tweedie",
+)
+
+
+def write_out(goal: Goal, units: Units) -> WrittenOut:
+    """Return the loss of one goal, in its units, as the kernel knows it."""
+    if goal.loss == "log_loss":
+        weights = units.class_weights
+        return WrittenOut(
+            _NUMBERS.index("log_loss" if goal.n_outputs == 1 else "softmax"),
+            class_weight=None if weights is None else torch.tensor(weights).float(),
+        )
+    number = _NUMBERS.index(goal.loss)
+    if goal.loss in ("poisson", "gamma", "tweedie"):
+        return WrittenOut(number, goal.parameter or 0.0, 1 / units.dispersion)
+    if goal.loss == "huber":
+        delta = goal.parameter / units.scale
+        return WrittenOut(number, delta, 1 / min(delta, 1.0))
+    return WrittenOut(number, goal.parameter or 0.0)
 
 
 def _squared(output: Tensor, target: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sk_entity._learning.perceptron import Layers
 from sk_entity._learning.tables import FoldTables
 
 
@@ -58,35 +57,9 @@ class Decoder(nn.Module):
         """Return the raw output: a mean, a logit, or one logit a class."""
         return self.perceptron(x) + self.skip(x)  # type: ignore[no-any-return]
 
-    def layers(self) -> Layers:
-        """Return its numbers as they are now; dropout is not among them."""
-        biases = [layer.bias.detach() for layer in self._linear]
-        return Layers(
-            [layer.weight.detach() for layer in self._linear],
-            [*biases[:-1], biases[-1] + self.skip.bias.detach()],
-            self.skip.weight.detach(),
-        )
-
-    def gradients(self) -> Layers:
-        """Return the gradients of its numbers, to be written into.
-
-        The last bias is two numbers, of which the first gets the gradient: see `share`.
-        """
-        for parameter in self.parameters():
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        return Layers(
-            [layer.weight.grad for layer in self._linear],
-            [layer.bias.grad for layer in self._linear],
-            self.skip.weight.grad,
-        )
-
-    def share(self) -> None:
-        """Give the other of the two last biases its gradient."""
-        self.skip.bias.grad.copy_(self._linear[-1].bias.grad)
-
     @property
-    def _linear(self) -> list[nn.Linear]:
+    def linear(self) -> list[nn.Linear]:
+        """Its layers."""
         return [part for part in self.perceptron if isinstance(part, nn.Linear)]
 
 
@@ -109,21 +82,14 @@ class EmbeddingNet(nn.Module):
         self.tables = tables
         self.decoder = decoder
 
-    def inputs(self, deviation: Tensor, numeric: Tensor) -> Tensor:
-        """Return what the decoder reads of a batch in some tables.
-
-        Parameters
-        ----------
-        deviation : Tensor of shape (batch, n_views, n_coordinates)
-        numeric : Tensor of shape (batch, n_inputs)
-
-        Returns
-        -------
-        x : Tensor of shape (n_views, batch, n_coordinates + n_inputs)
-        """
-        vectors = (deviation + self.tables.priors().detach()).transpose(0, 1)
-        each = numeric.expand(len(vectors), *numeric.shape)
-        return torch.cat([vectors, each], dim=2)
+    @property
+    def decoder_is_ours(self) -> bool:
+        """Whether the decoder is ours, as it is: rows do not know of each other."""
+        return (
+            type(self.decoder) is Decoder
+            and not self.decoder.dropout
+            and self.decoder._compiled_call_impl is None
+        )
 
     def forward(self, codes: Tensor, numeric: Tensor, table: Tensor) -> Tensor:
         """Return the decoder's output."""

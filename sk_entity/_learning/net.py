@@ -1,7 +1,6 @@
 """The skorch net: how one batch trains the fold tables and the decoder."""
 
 import math
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -12,16 +11,11 @@ from torch import Tensor
 
 from sk_entity._learning.batches import TensorRows
 from sk_entity._learning.interruptible import InterruptibleNet, StopTraining
+from sk_entity._learning.kernel import Kernel, can_run
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity._learning.losses import CustomLoss
-from sk_entity._learning.step import (
-    Lesson,
-    is_written_out,
-    n_parts,
-    pass_by_autograd,
-    pass_written_out,
-)
-from sk_entity._learning.threads import Threads
+from sk_entity._learning.step import Lesson, go
+from sk_entity._learning.workers import Workers
 from sk_entity.exceptions import DivergenceError
 
 
@@ -45,8 +39,6 @@ class EntityNet(InterruptibleNet):
         Weight of the penalty on the deviations.
     generator : torch.Generator
         Draws the tables.
-    threads : Threads or None
-        Those that a step may use; None: one.
     **kwargs : dict
         As skorch.NeuralNet.
     """
@@ -59,14 +51,14 @@ class EntityNet(InterruptibleNet):
         n_views: int = 1,
         shrinkage: float = 1.0,
         generator: torch.Generator | None = None,
-        threads: Threads | None = None,
         **kwargs: Any,
     ) -> None:
         self.n_folds = n_folds
         self.n_views = n_views
         self.shrinkage = shrinkage
         self.generator = generator
-        self.threads = threads
+        self.workers: Workers | None = None
+        self.kernel: Kernel | None = None
         super().__init__(module, *args, **kwargs)
 
     def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
@@ -90,41 +82,53 @@ class EntityNet(InterruptibleNet):
         return [group["lr"] for group in self.optimizer_.param_groups]
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Compute the gradients of one batch; see the class.
-
-        Autograd goes through the loss only, and through a decoder of the user's: the
-        tables read and write rows.
-        """
+        """Compute the gradients of one batch; see the class."""
         self._set_training(True)
+        if self.kernel is not None:
+            return self.kernel.step(batch, self.optimizer_)
         inputs, (target, weight, own_weight) = batch
-        module, own = self.module_, inputs["table"][:, None]
+        module, own, numeric = self.module_, inputs["table"].long(), inputs["numeric"]
         loaded = module.tables.load(inputs["codes"], self.optimizer_)
-        with self._threads(len(weight)):
-            read = torch.cat([own, self._views(own)], dim=1) if self.n_folds else own
-            view = loaded.look_up(read)
-            x = module.inputs(view.deviation, inputs["numeric"])
-            lesson = Lesson(x, target, weight, own_weight)
-            go = pass_written_out if self._is_written_out else pass_by_autograd
-            passed = go(lesson, module.decoder, self.get_loss)
-        gradient = passed.gradient[:, :, : view.deviation.shape[2]].transpose(0, 1)
-        module.tables.learn_priors(gradient[:, 0].sum(0))
+        vectors = loaded.deviation + module.tables.priors().detach()
+        if loaded.base is not None:
+            vectors += loaded.base
+        other, seen = self._learners(own)
+        lesson = Lesson(vectors, own, other, numeric, target, weight, own_weight)
+        passed = go(lesson, module.decoder, self.get_loss, straight=self._is_straight)
+        module.tables.learn_priors(passed.own.sum(0))
         strength = weight * (self.shrinkage / len(weight))
-        if self.n_folds:
-            view, gradient = view.without_first(), gradient[:, 1:]
-            strength = strength / self.n_views
-        loaded.learn(view, gradient, strength)
+        loaded.learn(passed.gradient, strength / max(other.shape[1], 1), seen)
         return {"loss": passed.loss, "y_pred": passed.output}
 
-    def _threads(self, n_rows: int) -> AbstractContextManager[None]:
-        """Return the threads of a step: one, unless the batch is cut into parts."""
-        cut = self._is_written_out and n_parts(n_rows) > 1
-        return self.threads() if self.threads and cut else nullcontext()
-
     @property
-    def _is_written_out(self) -> bool:
-        """Whether no code of the user's runs in a step."""
+    def _is_straight(self) -> bool:
+        """Whether all tables learn from each row: rows do not know of each other."""
         custom = isinstance(self.criterion_, CustomLoss)
-        return is_written_out(self.module_.decoder) and not custom
+        return self.module_.decoder_is_ours and not custom
+
+    def _learners(self, own: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the tables that learn from each row, and a mark for each of them.
+
+        Without folds, there are none other than the row's own.
+
+        Returns
+        -------
+        other : Tensor of shape (batch, n_views), int64
+            In a random order.
+        seen : Tensor of shape (batch, n_tables), float32
+        """
+        n_rows, n_tables = len(own), self.n_folds + 1
+        if not self.n_folds:
+            return own.new_empty(n_rows, 0), torch.ones(n_rows, 1, device=own.device)
+        n_views = self.n_folds if self._is_straight else self.n_views
+        # Neighbours in a ring: every table is as likely as any other.
+        first = torch.randint(self.n_folds, (n_rows, 1), generator=self.generator)
+        steps = (first.to(own.device) + torch.arange(n_views, device=own.device)) % (
+            self.n_folds
+        )
+        other = (own[:, None] + 1 + steps) % n_tables
+        seen = torch.zeros(n_rows, n_tables, device=own.device).scatter_(1, other, 1.0)
+        return other, seen
 
     def infer(self, x: Any, **fit_params: Any) -> Tensor:
         """Return the module's output."""
@@ -167,8 +171,21 @@ class EntityNet(InterruptibleNet):
         else:
             self._run_quietly(iterator, prefix)
 
+    def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
+        """Take the compiled step, where it can do what is asked for."""
+        super().on_train_begin(net, *args, **kwargs)
+        if can_run(self.module_, self.criterion_, self.device):
+            self.kernel = Kernel(
+                self.module_,
+                self.criterion_,
+                self.shrinkage,
+                self.generator,
+                self.workers or Workers(1),
+            )
+
     def on_train_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Leave tables that are up to date."""
+        self.kernel = self.workers = None
         super().on_train_end(net, *args, **kwargs)
         self._settle()
 
@@ -189,18 +206,6 @@ class EntityNet(InterruptibleNet):
             total, n_rows, n_batches = total + loss * size, n_rows + size, n_batches + 1
         self.history.record(f"{prefix}_loss", float(total) / n_rows)
         self.history.record(f"{prefix}_batch_count", n_batches)
-
-    def _views(self, own: Tensor) -> Tensor:
-        """Draw ``n_views`` distinct tables for each row, other than its own fold's.
-
-        (batch, 1) -> (batch, n_views)
-        """
-        steps = torch.arange(self.n_views, dtype=own.dtype)
-        if self.n_views < self.n_folds:
-            # Neighbours in a ring: every table is as likely as any other.
-            drawn = torch.randint(self.n_folds, own.shape, generator=self.generator)
-            steps = (drawn.to(own.dtype) + steps) % self.n_folds
-        return (own + 1 + steps.to(own.device)) % (self.n_folds + 1)
 
 
 def diverged(when: str, rates: list[float]) -> DivergenceError:

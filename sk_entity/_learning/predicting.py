@@ -9,11 +9,10 @@ from sk_entity._learning.batches import SpooledRows, TensorRows
 from sk_entity._learning.heads import HEAD_BATCH, HEAD_BUDGET, FoldHeads, fit_heads
 from sk_entity._learning.losses import make_criterion
 from sk_entity._learning.modules import Decoder, EmbeddingNet
-from sk_entity._learning.perceptron import Layers
 from sk_entity._learning.sizes import STEP_BUDGET, schedule
 from sk_entity._learning.start import Start
 from sk_entity._learning.task import Settings, Task, device_of
-from sk_entity._learning.threads import Threads
+from sk_entity._learning.workers import Workers
 
 
 def learn_predictor(
@@ -24,13 +23,13 @@ def learn_predictor(
     settings: Settings,
     start: Start,
     generator: torch.Generator,
-    threads: Threads | None = None,
+    workers: Workers | None = None,
 ) -> Predictor:
     """Train the heads on vectors that stand still, and return them without torch."""
     heads = _fit_heads(
-        module, dataset, task, weight_decay, settings, start, generator, threads
+        module, dataset, task, weight_decay, settings, start, generator, workers
     )
-    return _to_predictor(heads, module, task)
+    return _to_predictor(heads, task)
 
 
 def _fit_heads(
@@ -41,7 +40,7 @@ def _fit_heads(
     settings: Settings,
     start: Start,
     generator: torch.Generator,
-    threads: Threads | None = None,
+    workers: Workers | None = None,
 ) -> FoldHeads:
     # Without folds there is nobody to hide rows from. A net of the user's may be
     # anything, though, and predictions must not need torch.
@@ -61,12 +60,11 @@ def _fit_heads(
         task.objective.n_outputs,
         task.n_folds + 1,
         generator,
-        rows.weight.device,
-    )
+    ).to(rows.weight.device)
     pace = 1.0
     if start.earlier is not None and start.earlier.predictor is not None:
         pace = start.earlier.pace
-        _start_heads(heads, module, start.earlier.predictor)
+        _start_heads(heads, start.earlier.predictor)
     fit_heads(
         heads,
         module,
@@ -77,45 +75,32 @@ def _fit_heads(
         learning_rate=settings.learning_rate * pace,
         weight_decay=weight_decay,
         generator=generator,
-        threads=threads,
+        workers=workers,
     )
     return heads
 
 
-def _input_order(heads: FoldHeads, module: EmbeddingNet) -> NDArray[np.intp]:
-    """Which of a predictor's inputs each input of the net is.
-
-    The net reads its blocks of columns one after the other, the predictor reads the
-    columns in their own order.
-    """
-    order = module.tables.coordinate_order().numpy()
-    return np.concatenate([order, np.arange(len(order), heads.layers.skip.shape[2])])
-
-
-def _start_heads(heads: FoldHeads, module: EmbeddingNet, earlier: Predictor) -> None:
+def _start_heads(heads: FoldHeads, earlier: Predictor) -> None:
     """Start all heads from the last one of an earlier fit."""
-    columns = _input_order(heads, module)
     weights = [torch.as_tensor(weight[-1].T) for weight, _ in earlier.layers]
-    weights[0] = weights[0][:, columns]
     biases = [torch.as_tensor(bias[-1]) for _, bias in earlier.layers]
-    skip = torch.as_tensor(earlier.skip[-1].T)[:, columns]
-    heads.start_from(Layers(weights, biases, skip))
+    skip = torch.as_tensor(earlier.skip[-1].T)
+    heads.start_from(weights, biases, skip)
 
 
-def _to_predictor(heads: FoldHeads, module: EmbeddingNet, task: Task) -> Predictor:
-    columns = np.argsort(_input_order(heads, module))
-    numbers = heads.layers
-    weights = [_to_numpy(weight.mT) for weight in numbers.weights]
-    weights[0] = weights[0][:, columns]
-    biases = [_to_numpy(bias) for bias in numbers.biases]
+def _to_predictor(heads: FoldHeads, task: Task) -> Predictor:
+    weights, biases, skip = heads.layers()
     return Predictor(
         scaler=task.scaling.scaler,
-        layers=list(zip(weights, biases, strict=True)),
-        skip=_to_numpy(numbers.skip.mT)[:, columns],
+        layers=[
+            (_to_numpy(weight.mT), _to_numpy(bias))
+            for weight, bias in zip(weights, biases, strict=True)
+        ],
+        skip=_to_numpy(skip.mT),
         objective=task.objective,
         units=task.scaling.units,
     )
 
 
 def _to_numpy(numbers: torch.Tensor) -> NDArray[np.float32]:
-    return np.ascontiguousarray(numbers.cpu().numpy())
+    return np.ascontiguousarray(numbers.detach().cpu().numpy())

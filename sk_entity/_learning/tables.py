@@ -1,15 +1,15 @@
 """The embedding tables of every fold."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from sk_entity._categories import Layout
+from sk_entity._learning.cells import BagCells, BagReader, Cells, RowCells
 from sk_entity._learning.lazy_adam import LazyAdam
-from sk_entity._learning.loaded import Block, Loaded
-from sk_entity._learning.plans import BagPlan, Plan, RowPlan, starts_of
+from sk_entity._learning.loaded import Column, Loaded
 
 
 class FoldTables(nn.Module):
@@ -20,9 +20,9 @@ class FoldTables(nn.Module):
     never saw has exactly the prior, which is also the vector of unknown values
     (code 0). Tables that start from given vectors have ``prior + base[c] + deviation``,
     with a base that stands still. The deviations of a category in all folds stand
-    side by side. Those of most tables are one flat block, so that a batch needs one
-    gather; large tables, whose rows are updated lazily, and those whose cells are bags
-    have blocks of their own.
+    side by side, for what costs is reaching a row, not its length. Most tables are
+    parts of one parameter, which an optimizer updates at once; large tables, whose rows
+    are updated lazily, are parameters of their own.
 
     NOTE[DIFF] Guo & Berkhahn (2016) have one table a column, started at random.
 
@@ -41,13 +41,6 @@ class FoldTables(nn.Module):
         The bases of tables that have one.
     frozen : list of bool or None, default=None
         The tables that do not learn; None: all learn.
-
-    Attributes
-    ----------
-    blocks : list of list of int
-        The tables of each block.
-    order : list of int
-        The columns as ``forward`` orders them, block by block.
 
     Shape
     -----
@@ -80,18 +73,20 @@ class FoldTables(nn.Module):
         super().__init__()
         self.layout, self.n_tables = layout, n_tables
         n = len(layout.n_codes)
-        bagged = {t for t, b in zip(layout.table_of, layout.bags, strict=True) if b}
         lazily = [bool(lazy and lazy[t]) for t in range(n)]
-        small = [t for t in range(n) if not lazily[t] and t not in bagged]
-        self.blocks = ([small] if small else []) + [
-            [t] for t in range(n) if t not in small
-        ]
-        self.deviation = nn.ParameterList()
-        for tables in self.blocks:
-            shapes = [(layout.n_codes[t], n_tables * layout.dims[t]) for t in tables]
-            flat = (sum(math.prod(shape) for shape in shapes),)
-            shape = shapes[0] if lazily[tables[0]] else flat
-            self.deviation.append(nn.Parameter(torch.empty(shape)))
+        # The parameter that each table is part of, and where it starts there.
+        self._home: list[tuple[int, int]] = [(0, 0)] * n
+        sizes, start = list[tuple[int, ...]](), 0
+        dense = [t for t in range(n) if not lazily[t]]
+        for t in dense:
+            self._home[t] = (0, start)
+            start += layout.n_codes[t] * n_tables * layout.dims[t]
+        if dense:
+            sizes.append((start,))
+        for t in (t for t in range(n) if lazily[t]):
+            self._home[t] = (len(sizes), 0)
+            sizes.append((layout.n_codes[t], n_tables * layout.dims[t]))
+        self.deviation = nn.ParameterList(nn.Parameter(torch.empty(s)) for s in sizes)
         self.prior = nn.Parameter(torch.empty(sum(layout.dims)))
         bases = [None] * n if bases is None else list(bases)
         frozen = [False] * n if frozen is None else list(frozen)
@@ -99,26 +94,22 @@ class FoldTables(nn.Module):
             torch.zeros_like(count) if still else _shares(count)
             for count, still in zip(counts, frozen, strict=True)
         ]
+        self.shares, self.bases = _Buffers(), _Buffers()
+        for share, base in zip(shares, bases, strict=True):
+            self.shares.append(share)
+            self.bases.append(base)
+        self.bags = nn.ModuleDict(
+            {str(j): BagReader(b) for j, b in enumerate(layout.bags) if b is not None}
+        )
         stands = torch.tensor(frozen).repeat_interleave(torch.tensor(layout.dims))
-        plans = [
-            (BagPlan if tables[0] in bagged else RowPlan)(
-                layout, tables, n_tables, shares, bases
-            )
-            for tables in self.blocks
+        starts = [sum(layout.dims[:t]) for t in layout.table_of]
+        coordinates = [
+            start + torch.arange(dim)
+            for start, dim in zip(starts, layout.column_dims, strict=True)
         ]
-        self.plans: Sequence[Plan] = nn.ModuleList(plans)  # type: ignore[assignment]
-        self.order = [j for plan in plans for j in plan.columns.tolist()]
-        self.register_buffer("prior_of", self._prior_of())
+        self.register_buffer("prior_of", torch.cat(coordinates))
         self.register_buffer("learns", (~stands).float())
         self.reset_parameters(generator)
-
-    def _prior_of(self) -> Tensor:
-        """Which prior each coordinate of ``forward`` has."""
-        starts = starts_of(torch.tensor(self.layout.dims)).tolist()
-        tables = [self.layout.table_of[j] for j in self.order]
-        return torch.cat(
-            [starts[t] + torch.arange(self.layout.dims[t]) for t in tables]
-        )
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Start deviations at zero and priors near it."""
@@ -126,15 +117,13 @@ class FoldTables(nn.Module):
             nn.init.zeros_(deviation)
         nn.init.normal_(self.prior, std=0.05, generator=generator)
 
-    def is_lazy(self, block: int) -> bool:
-        """Whether the rows of a block are loaded when a batch needs them."""
-        return len(self.deviation[block].shape) == 2
+    def is_lazy(self, table: int) -> bool:
+        """Whether the rows of a table are loaded when a batch needs them."""
+        return self.parameter(table).ndim == 2
 
-    def coordinate_order(self) -> Tensor:
-        """Return which coordinate each of ``forward``'s is, column by column."""
-        dims = torch.tensor(self.layout.column_dims)
-        starts = starts_of(dims)
-        return torch.cat([torch.arange(int(dims[j])) + starts[j] for j in self.order])
+    def parameter(self, table: int) -> nn.Parameter:
+        """Return the parameter that a table is, or is part of."""
+        return self.deviation[self._home[table][0]]
 
     def priors(self) -> Tensor:
         """Return the prior of each coordinate of ``forward``."""
@@ -149,24 +138,28 @@ class FoldTables(nn.Module):
 
     def forward(self, codes: Tensor, table: Tensor) -> Tensor:
         """Look the codes up, each row in its own table."""
-        codes = codes.long()  # a large table has more places than int32 counts
-        found = []
-        for deviation, plan in zip(self.deviation, self.plans, strict=True):
-            index = plan.index(codes)
-            place = plan.places(index, plan.first(index), table[:, None])
-            base = plan.base(index)
-            vector = plan.pool(index, deviation.view(-1)[place])
-            found.append(vector if base is None else vector + base)
-        return torch.cat(found, dim=2)[:, 0] + self.priors()
+        codes, found = codes.long(), []
+        for j, t in enumerate(self.layout.table_of):
+            cells = self._cells(j, codes[:, j])
+            of_entry = table.long()
+            if isinstance(cells, BagCells):
+                of_entry = of_entry[cells.owner]
+            rows = self._matrix(t).view(-1, self.n_tables, self.layout.dims[t])
+            vectors = rows[cells.index.long(), of_entry]
+            base = self.bases[t]
+            if base is not None:
+                vectors = vectors + base[cells.index.long()]
+            found.append(cells.pool(vectors))
+        return torch.cat(found, dim=1) + self.priors()
 
-    def load(self, codes: Tensor, optimizer: torch.optim.Optimizer) -> "Loaded":
+    def load(self, codes: Tensor, optimizer: torch.optim.Optimizer) -> Loaded:
         """Return what a training step needs to read and write.
 
         Parameters
         ----------
         codes : Tensor of shape (batch, n_columns), int32
         optimizer : Optimizer
-            A `LazyAdam` if there are lazy blocks.
+            A `LazyAdam` if there are lazy tables.
 
         Returns
         -------
@@ -174,44 +167,91 @@ class FoldTables(nn.Module):
 
         Notes
         -----
-        Gradients add to those that the parameters hold. The rows of lazy blocks come
+        Gradients add to those that the parameters hold. The rows of lazy tables come
         from ``optimizer``, brought up to date.
         """
-        blocks = []
-        for b, (deviation, plan) in enumerate(
-            zip(self.deviation, self.plans, strict=True)
-        ):
-            index = plan.index(codes)
-            if self.is_lazy(b):
+
+        cells = [self._cells(j, codes[:, j]) for j in range(codes.shape[1])]
+        columns = dict[int, Column]()
+        for t, dim in enumerate(self.layout.dims):
+            own = self.layout.columns(t)
+            index = [cells[j].index for j in own]
+            all_index = index[0] if len(index) == 1 else torch.cat(index)
+            if self.is_lazy(t):
                 assert isinstance(optimizer, LazyAdam)
-                rows = index.code.flatten().long()
-                weight, gradient, place = optimizer.load(deviation, rows)
-                first = (place * weight.shape[1]).to(codes.dtype)
-                first = first.view(index.code.shape)
+                weight, gradient, place = optimizer.load(
+                    self.parameter(t), all_index.long()
+                )
             else:
-                weight = deviation.detach()
-                if deviation.grad is None:
-                    deviation.grad = torch.zeros_like(weight)
-                first, gradient = plan.first(index), deviation.grad
-            blocks.append(Block(plan, index, weight.view(-1), gradient.view(-1), first))
-        return Loaded(blocks)
+                weight, gradient, place = *self.both(t), all_index
+            parts = place.split([len(part) for part in index])
+            for j, part in zip(own, parts, strict=True):
+                rows = weight.index_select(0, part)
+                rows = rows.view(len(part), self.n_tables, dim)
+                share = self.shares[t].index_select(0, cells[j].index)
+                columns[j] = Column(cells[j], rows, part, gradient, share)
+        found = [columns[j].cells.pool(columns[j].rows) for j in range(len(cells))]
+        deviation = found[0] if len(found) == 1 else torch.cat(found, dim=2)
+        return Loaded([columns[j] for j in sorted(columns)], deviation, self._base(cells))
 
     @torch.no_grad()
     def tables(self) -> list[Tensor]:
         """Vectors of each table, shape (n_tables, n_codes, dim)."""
-        result: list[Tensor] = [torch.empty(0)] * len(self.layout.dims)
+        result = []
         priors = torch.split(self.prior, self.layout.dims)
-        for deviation, tables in zip(self.deviation, self.blocks, strict=True):
-            start, flat = 0, deviation.view(-1)
-            for t in tables:
-                shape = (self.layout.n_codes[t], self.n_tables, self.layout.dims[t])
-                end = start + math.prod(shape)
-                result[t] = flat[start:end].view(shape).transpose(0, 1) + priors[t]
-                start = end
-        for plan, tables in zip(self.plans, self.blocks, strict=True):
-            for t, base in zip(tables, plan.split_bases(), strict=False):
-                result[t] = result[t] + base
+        for t, dim in enumerate(self.layout.dims):
+            rows = self._matrix(t).view(-1, self.n_tables, dim).transpose(0, 1)
+            base = self.bases[t]
+            result.append(rows + priors[t] if base is None else rows + priors[t] + base)
         return result
+
+    def _matrix(self, t: int) -> Tensor:
+        """Return a table, shape (n_codes, n_tables * dim)."""
+        b, start = self._home[t]
+        return self._part(t, self.deviation[b].detach(), start)
+
+    def both(self, t: int) -> tuple[Tensor, Tensor]:
+        """Return a table and its gradient, each (n_codes, n_tables * dim)."""
+        b, start = self._home[t]
+        deviation = self.deviation[b]
+        if deviation.grad is None:
+            deviation.grad = torch.zeros_like(deviation)
+        return self._matrix(t), self._part(t, deviation.grad, start)
+
+    def _part(self, t: int, numbers: Tensor, start: int) -> Tensor:
+        shape = (self.layout.n_codes[t], self.n_tables * self.layout.dims[t])
+        return numbers.view(-1)[start : start + math.prod(shape)].view(shape)
+
+    def _cells(self, j: int, codes: Tensor) -> Cells:
+        return self.bags[str(j)](codes) if str(j) in self.bags else RowCells(codes)
+
+    def _base(self, cells: Sequence[Cells]) -> Tensor | None:
+        """Return what stands under the deviations of a batch."""
+        if all(base is None for base in self.bases):
+            return None
+        found = []
+        for t, some in zip(self.layout.table_of, cells, strict=True):
+            base = self.bases[t]
+            if base is None:
+                base = self.prior.new_zeros(1, self.layout.dims[t])
+                rows = base.detach().expand(len(some.index), -1)
+            else:
+                rows = base.index_select(0, some.index)
+            found.append(some.pool(rows))
+        return torch.cat(found, dim=1)[:, None]
+
+
+class _Buffers(nn.Module):
+    """A list of tensors that move with the module and are not learned."""
+
+    def append(self, tensor: Tensor | None) -> None:
+        self.register_buffer(str(len(self._buffers)), tensor)
+
+    def __getitem__(self, i: int) -> Tensor | None:
+        return self._buffers[str(i)]
+
+    def __iter__(self) -> Iterator[Tensor | None]:
+        return iter(self._buffers.values())
 
 
 def _shares(count: Tensor) -> Tensor:

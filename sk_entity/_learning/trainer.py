@@ -21,7 +21,7 @@ from sk_entity._learning.rows import Rows
 from sk_entity._learning.sizes import STEP_BUDGET, schedule
 from sk_entity._learning.start import Start
 from sk_entity._learning.task import Settings, Task, Trained, device_of
-from sk_entity._learning.threads import Threads
+from sk_entity._learning.workers import Workers
 from sk_entity._target import Objective, find_units, to_net
 
 #: Rows of a spool from which numbers and target are scaled.
@@ -59,7 +59,7 @@ def train(
     -------
     trained : Trained
     """
-    with isolated(seed) as threads:
+    with isolated(seed) as workers:
         if not objective.is_custom:
             # The rows of a loss of the user's may judge each other.
             rows = rows.merged(layout.bags)
@@ -75,7 +75,7 @@ def train(
         n_numeric = dataset.numeric.shape[1]
         del rows  # the tensors hold what training needs
         task = Task(layout, counts, n_folds, objective, n_numeric, scaling)
-        return _learn(dataset, task, settings, start, seed, threads)
+        return _learn(dataset, task, settings, start, seed, workers)
 
 
 def train_spooled(
@@ -99,7 +99,7 @@ def train_spooled(
     layout, n_folds, objective, settings, seed
         As `train`.
     """
-    with isolated(seed) as threads:
+    with isolated(seed) as workers:
         sample = Rows.of(spool.sample(_SCALING_ROWS))
         scaling = _scaling(sample, objective)
         mean_weight = float(sample.weight.mean())
@@ -110,7 +110,7 @@ def train_spooled(
         n_numeric = scaling.scaler.transform(sample.numeric[:1]).shape[1]
         task = Task(layout, counts, n_folds, objective, n_numeric, scaling)
         spooled = SpooledRows(spool, to_tensors)
-        return _learn(spooled, task, settings, Start(), seed, threads)
+        return _learn(spooled, task, settings, Start(), seed, workers)
 
 
 def _learn(
@@ -119,7 +119,7 @@ def _learn(
     settings: Settings,
     start: Start,
     seed: int,
-    threads: Threads,
+    workers: Workers,
 ) -> Trained:
     generator = torch.Generator().manual_seed(seed)
     module = build_module(task, settings, start, generator)
@@ -129,9 +129,8 @@ def _learn(
     decay = settings.weight_decay(len(dataset))
     pace = 1.0 if start.earlier is None else start.earlier.pace
     net = build_net(module, plan, task, decay, pace, settings, generator)
-    net.threads = threads
+    net.workers = workers
     net.fit(dataset, y=None)
-    net.threads = None
     module = net.module_.eval()
     tables = [t.cpu().numpy().copy() for t in module.tables.tables()]
     if not all(np.isfinite(table).all() for table in tables):
@@ -139,7 +138,7 @@ def _learn(
     predictor = None
     if settings.predict:
         predictor = learn_predictor(
-            module, dataset, task, decay, settings, start, generator, threads
+            module, dataset, task, decay, settings, start, generator, workers
         )
         if not all(np.isfinite(w).all() for w in (predictor.skip, *_flat(predictor))):
             raise diverged("while the prediction was learned", net.rates)

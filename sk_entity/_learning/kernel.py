@@ -1,0 +1,383 @@
+"""Batches through our decoder and back in compiled code: `_kernel.c`."""
+
+import ctypes
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sk_entity._learning.lazy_adam import LazyAdam
+from sk_entity._learning.losses import OneLoss
+from sk_entity._learning.modules import Decoder, EmbeddingNet
+from sk_entity._learning.workers import Workers
+
+_kernel: ModuleType | None
+try:
+    from sk_entity._learning import _kernel
+except ImportError:
+    # Built without a compiler: torch's operations do the same, more slowly.
+    _kernel = None
+
+#: Parts of a batch, at most, and rows of one, at least.
+MOST_PARTS = 4
+_LEAST_ROWS = 256
+#: Rows that the kernel takes at a time.
+_BLOCK = 8
+_MOST_LAYERS = 8
+
+_int, _float, _pointer = ctypes.c_int64, ctypes.c_float, ctypes.c_void_p
+
+
+class _Batch(ctypes.Structure):
+    """What `_kernel.c` calls a Batch."""
+
+    _fields_ = (
+        ("n_layers", _int),
+        ("size", _int * (_MOST_LAYERS + 1)),
+        ("weight", _pointer * _MOST_LAYERS),
+        ("bias", _pointer * _MOST_LAYERS),
+        ("skip", _pointer),
+        ("skip_bias", _pointer),
+        ("loss", _int),
+        ("parameter", _float),
+        ("scale", _float),
+        ("class_weight", _pointer),
+        ("n_columns", _int),
+        ("n_tables", _int),
+        ("n_coordinates", _int),
+        ("dim", _pointer),
+        ("table", _pointer),
+        ("place", _pointer),
+        ("code", _pointer),
+        ("share", _pointer),
+        ("prior", _pointer),
+        ("n_rows", _int),
+        ("n_numeric", _int),
+        ("numeric", _pointer),
+        ("target", _pointer),
+        ("weight_of_row", _pointer),
+        ("own_weight", _pointer),
+        ("strength", _pointer),
+        ("own", _pointer),
+        ("other", _pointer),
+        ("output", _pointer),
+        ("gradient", _pointer),
+        ("sums", _pointer),
+        ("n_sums", _int),
+    )
+
+
+def parts_of(n_rows: int) -> list[tuple[int, int]]:
+    """Return the first and last row of each part of a batch, by its size alone.
+
+    >>> parts_of(520)
+    [(0, 264), (264, 520)]
+    """
+    n_parts = max(1, min(MOST_PARTS, n_rows // _LEAST_ROWS))
+    size = -(-n_rows // (n_parts * _BLOCK)) * _BLOCK
+    return [(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+
+
+class Pass:
+    """One perceptron's way forward and back, in compiled code.
+
+    Parameters
+    ----------
+    sizes : list of int
+        Inputs, hidden units, outputs.
+    weights, biases : list of Tensor
+        Of each layer, as ``nn.Linear`` has them.
+    skip : Tensor
+    skip_bias : Tensor or None
+    loss : OneLoss
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        weights: Sequence[Tensor],
+        biases: Sequence[Tensor],
+        skip: Tensor,
+        skip_bias: Tensor | None,
+        loss: OneLoss,
+    ) -> None:
+        self.batch = _Batch(n_layers=len(weights), n_tables=1)
+        self.batch.size[: len(sizes)] = list(sizes)
+        self._held = [*weights, *biases, skip, skip_bias]
+        for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+            self.batch.weight[i], self.batch.bias[i] = _at(weight), _at(bias)
+        self.batch.skip, self.batch.skip_bias = _at(skip), _at(skip_bias)
+        kind = loss.written_out
+        assert kind is not None
+        self.batch.loss, self.batch.parameter = kind.number, kind.parameter
+        self.batch.scale = kind.scale
+        self.batch.class_weight = _at(kind.class_weight)
+        self._held.append(kind.class_weight)
+        self.n_numbers = sum(
+            a * b + b for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+        )
+        self.n_numbers += sizes[0] * sizes[-1]
+
+    @property
+    def address(self) -> int:
+        """Where the kernel finds it."""
+        return ctypes.addressof(self.batch)
+
+    def part(self, i: int, first: int, last: int) -> Callable[[], None]:
+        """Return the task that passes some rows."""
+        assert _kernel is not None
+        return partial(_kernel.part, self.address, i, first, last)
+
+
+def _at(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def can_run(module: EmbeddingNet, criterion: nn.Module, device: str) -> bool:
+    """Whether a net's batches can pass the kernel."""
+    return (
+        _kernel is not None
+        and device == "cpu"
+        and module.decoder_is_ours
+        and isinstance(criterion, OneLoss)
+        and criterion.written_out is not None
+        and not len(module.tables.bags)
+        and all(base is None for base in module.tables.bases)
+        and len(module.decoder.linear) <= _MOST_LAYERS
+        and all(p.dtype is torch.float32 for p in module.parameters())
+    )
+
+
+class Kernel:
+    """The training step of a net in compiled code.
+
+    Parameters
+    ----------
+    module : EmbeddingNet
+    criterion : OneLoss
+    shrinkage : float
+    generator : torch.Generator
+        Draws the table from which the others' outputs follow.
+    workers : Workers
+    """
+
+    def __init__(
+        self,
+        module: EmbeddingNet,
+        criterion: OneLoss,
+        shrinkage: float,
+        generator: torch.Generator | None,
+        workers: Workers,
+    ) -> None:
+        self._module, self._shrinkage = module, shrinkage
+        self._generator, self._workers = generator, workers
+        decoder, tables = module.decoder, module.tables
+        assert isinstance(decoder, Decoder)
+        linear = decoder.linear
+        sizes = [linear[0].in_features, *(layer.out_features for layer in linear)]
+        self._pass = Pass(
+            sizes,
+            [layer.weight for layer in linear],
+            [layer.bias for layer in linear],
+            decoder.skip.weight,
+            decoder.skip.bias,
+            criterion,
+        )
+        layout = tables.layout
+        n_columns = len(layout.table_of)
+        self._dims = torch.tensor(layout.column_dims)
+        self._pointers = [(_pointer * n_columns)() for _ in range(4)]
+        batch = self._pass.batch
+        batch.n_columns, batch.n_tables = n_columns, tables.n_tables
+        batch.n_coordinates = int(self._dims.sum())
+        batch.n_numeric = sizes[0] - batch.n_coordinates
+        batch.dim = _at(self._dims)
+        batch.table, batch.place, batch.code, batch.share = map(
+            ctypes.addressof, self._pointers
+        )
+        for j, t in enumerate(layout.table_of):
+            self._pointers[3][j] = _at(tables.shares[t])
+        self._sums = torch.empty(
+            MOST_PARTS, 1 + batch.n_coordinates + self._pass.n_numbers
+        )
+        batch.sums, batch.n_sums = _at(self._sums), self._sums.shape[1]
+        self._total = torch.empty(self._sums.shape[1])
+        self._share_out(decoder, linear)
+        self._room = (torch.empty(0), torch.empty(0))
+
+    def _share_out(self, decoder: Decoder, linear: Sequence[nn.Linear]) -> None:
+        """Let the gradients of the decoder be parts of the sums."""
+        start = 1 + self._pass.batch.n_coordinates
+        parameters = [layer.weight for layer in linear]
+        parameters += [layer.bias for layer in linear]
+        self._gradients = []
+        for parameter in [*parameters, decoder.skip.weight]:
+            end = start + parameter.numel()
+            part = self._total[start:end].view_as(parameter)
+            self._gradients.append((parameter, part))
+            start = end
+        # Two biases are added to the outputs.
+        last = self._gradients[2 * len(linear) - 1][1]
+        self._gradients.append((decoder.skip.bias, torch.zeros_like(last)))
+
+    def step(self, data: Any, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+        """Compute the gradients of one batch; return its loss and outputs."""
+        inputs, (target, weight, own_weight) = data
+        module, batch, n_rows = self._module, self._pass.batch, len(weight)
+        tables, own = module.tables, inputs["table"]
+        drawn = torch.randint(
+            max(tables.n_tables - 1, 1),
+            (n_rows,),
+            generator=self._generator,
+            dtype=torch.int32,
+        )
+        other = (own + 1 + drawn) % tables.n_tables
+        strength = weight * (self._shrinkage / n_rows)
+        priors = module.tables.priors().detach()
+        output, gradient = self._rooms(n_rows)
+        held = [
+            part.contiguous()
+            for part in (inputs["numeric"], target, weight, own_weight, strength, own)
+        ]
+        batch.n_rows, batch.prior, batch.other = n_rows, _at(priors), _at(other)
+        (
+            batch.numeric,
+            batch.target,
+            batch.weight_of_row,
+            batch.own_weight,
+            batch.strength,
+            batch.own,
+        ) = map(_at, held)
+        batch.output, batch.gradient = _at(output), _at(gradient)
+        columns, held_too = self._columns(inputs["codes"], optimizer)
+        parts = parts_of(n_rows)
+        self._workers.run(
+            [self._pass.part(i, *rows) for i, rows in enumerate(parts)]
+        )
+        torch.sum(self._sums[: len(parts)], dim=0, out=self._total)
+        self._workers.run(columns if len(parts) > 1 else [partial(_run, columns)])
+        tables.learn_priors(self._total[1 : 1 + batch.n_coordinates])
+        for parameter, part in self._gradients:
+            parameter.grad = part
+        module.decoder.skip.bias.grad.copy_(module.decoder.linear[-1].bias.grad)
+        del held, held_too
+        return {"loss": self._total[0].clone(), "y_pred": output}
+
+    def _rooms(self, n_rows: int) -> tuple[Tensor, Tensor]:
+        """Return where outputs and gradients of a batch are written."""
+        batch = self._pass.batch
+        n_outputs = batch.size[batch.n_layers]
+        if len(self._room[0]) != n_rows:
+            shape = (n_rows, batch.n_tables, batch.n_coordinates)
+            self._room = torch.empty(n_rows, n_outputs), torch.empty(shape)
+        return self._room
+
+    def _columns(
+        self, codes: Tensor, optimizer: torch.optim.Optimizer
+    ) -> tuple[list[Callable[[], None]], list[Tensor]]:
+        """Set where the columns are read.
+
+        Returns
+        -------
+        tasks : list of callable
+            Add the gradients, one a table: columns that share one write to the same
+            places.
+        held : list of Tensor
+            What pointers point into.
+        """
+        tables, layout = self._module.tables, self._module.tables.layout
+        table, place, code, _ = self._pointers
+        by_column = codes.T.contiguous()
+        start, stride = by_column.data_ptr(), by_column.stride(0) * 4
+        tasks, held = list[Callable[[], None]](), [by_column]
+        for j in range(len(layout.table_of)):
+            code[j] = place[j] = start + j * stride
+        for t in range(len(layout.dims)):
+            own = layout.columns(t)
+            if tables.is_lazy(t):
+                assert isinstance(optimizer, LazyAdam)
+                index = by_column[own].flatten().long()
+                weight, gradient, places = optimizer.load(tables.parameter(t), index)
+                rows = places.to(torch.int32).view(len(own), -1)
+                for j, row in zip(own, rows, strict=True):
+                    place[j] = _at(row)
+                held.append(rows)
+            else:
+                weight, gradient = tables.both(t)
+            for j in own:
+                table[j] = _at(weight)
+            held += [weight, gradient]
+            tasks.append(partial(self._add, own, gradient.data_ptr()))
+        return tasks, held
+
+    def _add(self, columns: Sequence[int], gradient: int) -> None:
+        assert _kernel is not None
+        for j in columns:
+            _kernel.column(self._pass.address, j, gradient)
+
+
+def can_learn(criterion: nn.Module, heads: Any, device: str) -> bool:
+    """Whether heads can learn in the kernel."""
+    return (
+        _kernel is not None
+        and device == "cpu"
+        and isinstance(criterion, OneLoss)
+        and criterion.written_out is not None
+        and len(heads.sizes) - 1 <= _MOST_LAYERS
+    )
+
+
+class HeadKernel:
+    """The training step of heads in compiled code, a task a head.
+
+    Parameters
+    ----------
+    heads : FoldHeads
+    criterion : OneLoss
+    workers : Workers
+    """
+
+    def __init__(self, heads: Any, criterion: OneLoss, workers: Workers) -> None:
+        self._heads, self._workers = heads, workers
+        weights, biases, skip = heads.layers()
+        self._passes = [
+            Pass(
+                heads.sizes,
+                [weight[k] for weight in weights],
+                [bias[k] for bias in biases],
+                skip[k],
+                None,
+                criterion,
+            )
+            for k in range(heads.n_heads)
+        ]
+        self._sums = torch.empty(heads.n_heads, 1 + self._passes[0].n_numbers)
+        heads.numbers.grad = torch.zeros_like(heads.numbers)
+
+    def step(self, x: Tensor, target: Tensor, weight: Tensor, fold: Tensor) -> None:
+        """Set the gradients of one batch; head k does not see the rows of fold k."""
+        n_rows, n_heads = len(x), len(self._passes)
+        seen = torch.arange(n_heads, dtype=fold.dtype)[:, None] != fold
+        weights = seen * weight
+        output = torch.empty(n_heads, n_rows, self._heads.sizes[-1])
+        table = torch.zeros(n_rows, dtype=torch.int32)
+        x, target = x.contiguous(), target.contiguous()
+        tasks = []
+        for k, one in enumerate(self._passes):
+            batch = one.batch
+            batch.n_rows, batch.n_numeric = n_rows, x.shape[1]
+            batch.numeric, batch.target = _at(x), _at(target)
+            batch.own_weight, batch.own = _at(weights[k]), _at(table)
+            batch.output, batch.gradient = _at(output[k]), _at(output[k])
+            batch.sums, batch.n_sums = _at(self._sums[k]), self._sums.shape[1]
+            tasks.append(one.part(0, 0, n_rows))
+        self._workers.run(tasks)
+        self._heads.numbers.grad.copy_(self._sums[:, 1:])
+
+
+def _run(tasks: Sequence[Callable[[], None]]) -> None:
+    for task in tasks:
+        task()
