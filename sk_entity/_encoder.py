@@ -160,7 +160,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     batch_size : "auto" or int, default="auto"
         Rows a step; ``"auto"`` is a fortieth of the rows as a power of two in 128 ..
         2048.
-    learning_rate : float, default=0.01
+    learning_rate : float, default=0.02
         Start of the cosine schedule for the tables; the decoder gets a tenth of it.
         With large batches, which show each row to few of the folds' tables, these
         learn at up to three times the rate.
@@ -282,7 +282,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         embedding_dropout: float = 0.1,
         max_epochs: str | int = "auto",
         batch_size: str | int = "auto",
-        learning_rate: float = 0.01,
+        learning_rate: float = 0.02,
         early_stopping: bool = False,
         net_params: dict[str, Any] | None = None,
         device: str = "auto",

@@ -11,18 +11,19 @@ from sk_entity._learning.batches import BatchIterator
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity._learning.losses import make_criterion
 from sk_entity._learning.modules import Decoder, EmbeddingNet
-from sk_entity._learning.net import CosineRate, EntityNet, HoldOut, TrainingBar
+from sk_entity._learning.net import EntityNet, HoldOut
+from sk_entity._learning.pace import HotThenCool
 from sk_entity._learning.sizes import Schedule
 from sk_entity._learning.start import Start
 from sk_entity._learning.tables import FoldTables
 from sk_entity._learning.task import Settings, Task, device_of
 
 #: Decoder learning rate over that of the tables.
-_DECODER_RATE = 0.1
+_DECODER_RATE = 0.3
 
 
-#: Rows times tables of one update: small batches teach every table that may see a
-#: row, large ones a random few.
+#: Rows times tables of one update of a net of the user's: small batches teach every
+#: table that may see a row, large ones a random few.
 _VIEW_BUDGET = 2048
 
 
@@ -126,7 +127,10 @@ def build_net(
 ) -> EntityNet:
     """Return the skorch net: rates, views, iterators and callbacks."""
     rate, n_folds = settings.learning_rate, task.n_folds
-    n_views = max(1, min(n_folds, 10))
+    # Rows must not know of each other.
+    is_straight = module.decoder_is_ours and not task.objective.is_custom
+    most = n_folds if is_straight else _VIEW_BUDGET // plan.batch_size
+    n_views = max(1, min(n_folds, most))
     tables = {
         "lr": rate * min(max(n_folds, 1) / n_views, _MOST_RATE),
         "weight_decay": 0.0,  # shrinkage takes its place
@@ -153,6 +157,7 @@ def build_net(
         "verbose": 0,
         "n_folds": n_folds,
         "n_views": n_views,
+        "is_straight": is_straight,
         "shrinkage": settings.shrinkage,
         "generator": generator,
     }
@@ -197,7 +202,12 @@ def _callbacks(plan: Schedule, settings: Settings) -> list[Any]:
         given.append(callback() if is_class else callback)
     callbacks: list[Any] = []
     if not any(isinstance(callback, LRScheduler) for callback in given):
-        callbacks.append(("learning_rate", CosineRate(plan.steps)))
+        pace = HotThenCool(
+            plan.epochs,
+            plan.steps // plan.epochs,
+            waits=settings.max_epochs == "auto" and not settings.early_stopping,
+        )
+        callbacks.append(("learning_rate", pace))
     if settings.early_stopping:
         stopping = EarlyStopping(
             patience=max(5, round(_PATIENCE * plan.epochs)),
@@ -205,8 +215,6 @@ def _callbacks(plan: Schedule, settings: Settings) -> list[Any]:
             sink=_silent,
         )
         callbacks.append(("early_stopping", stopping))
-    if settings.verbose:
-        callbacks.append(("progress", TrainingBar()))
     return callbacks + given
 
 

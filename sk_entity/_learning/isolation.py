@@ -29,7 +29,9 @@ def isolated(seed: int) -> Iterator[Workers]:
     Sums depend on how many threads share them, and a search's ``n_jobs`` changes that
     number, so torch's operations use one thread. What is cut into parts by its size
     alone is given to workers: as many as torch had threads, which joblib, threadpoolctl
-    and ``OMP_NUM_THREADS`` limit, over the number of fits that run at once. Our own draws come from generators of their own: the global state is seeded for
+    and ``OMP_NUM_THREADS`` limit, over the number of fits that run at once.
+
+    Our own draws come from generators of their own: the global state is seeded for
     modules and callbacks that users bring. Fits in concurrent threads share it: the
     first one in saves the state, the last one out restores it.
 

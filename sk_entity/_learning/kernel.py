@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -117,7 +118,7 @@ class Pass:
         self.batch.class_weight = _at(kind.class_weight)
         self._held.append(kind.class_weight)
         self.n_numbers = sum(
-            a * b + b for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+            a * b + b for a, b in pairwise(sizes)
         )
         self.n_numbers += sizes[0] * sizes[-1]
 
@@ -254,9 +255,7 @@ class Kernel:
         batch.output, batch.gradient = _at(output), _at(gradient)
         columns, held_too = self._columns(inputs["codes"], optimizer)
         parts = parts_of(n_rows)
-        self._workers.run(
-            [self._pass.part(i, *rows) for i, rows in enumerate(parts)]
-        )
+        self._workers.run([self._pass.part(i, *rows) for i, rows in enumerate(parts)])
         torch.sum(self._sums[: len(parts)], dim=0, out=self._total)
         self._workers.run(columns if len(parts) > 1 else [partial(_run, columns)])
         tables.learn_priors(self._total[1 : 1 + batch.n_coordinates])

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import EarlyStopping
 from skorch.utils import to_tensor
 from torch import Tensor
 
@@ -13,7 +13,7 @@ from sk_entity._learning.batches import TensorRows
 from sk_entity._learning.interruptible import InterruptibleNet, StopTraining
 from sk_entity._learning.kernel import Kernel, can_run
 from sk_entity._learning.lazy_adam import LazyAdam
-from sk_entity._learning.losses import CustomLoss
+from sk_entity._learning.pace import HotThenCool, listens_to_steps
 from sk_entity._learning.step import Lesson, go
 from sk_entity._learning.workers import Workers
 from sk_entity.exceptions import DivergenceError
@@ -35,6 +35,8 @@ class EntityNet(InterruptibleNet):
         0: no cross-fitting.
     n_views : int
         Tables that learn from each row of a batch, at most ``n_folds``.
+    is_straight : bool
+        Whether one of them is decoded, and the others follow on a straight line.
     shrinkage : float
         Weight of the penalty on the deviations.
     generator : torch.Generator
@@ -49,12 +51,14 @@ class EntityNet(InterruptibleNet):
         *args: Any,
         n_folds: int = 0,
         n_views: int = 1,
+        is_straight: bool = False,
         shrinkage: float = 1.0,
         generator: torch.Generator | None = None,
         **kwargs: Any,
     ) -> None:
         self.n_folds = n_folds
         self.n_views = n_views
+        self.is_straight = is_straight
         self.shrinkage = shrinkage
         self.generator = generator
         self.workers: Workers | None = None
@@ -76,7 +80,7 @@ class EntityNet(InterruptibleNet):
     @property
     def rates(self) -> list[float]:
         """Learning rates of the decoder and of the tables, at the start."""
-        rates = [c for _, c in self.callbacks_ if isinstance(c, CosineRate)]
+        rates = [c for _, c in self.callbacks_ if isinstance(c, HotThenCool)]
         if rates:
             return list(rates[0].starts_)
         return [group["lr"] for group in self.optimizer_.param_groups]
@@ -94,17 +98,11 @@ class EntityNet(InterruptibleNet):
             vectors += loaded.base
         other, seen = self._learners(own)
         lesson = Lesson(vectors, own, other, numeric, target, weight, own_weight)
-        passed = go(lesson, module.decoder, self.get_loss, straight=self._is_straight)
+        passed = go(lesson, module.decoder, self.get_loss, straight=self.is_straight)
         module.tables.learn_priors(passed.own.sum(0))
         strength = weight * (self.shrinkage / len(weight))
         loaded.learn(passed.gradient, strength / max(other.shape[1], 1), seen)
         return {"loss": passed.loss, "y_pred": passed.output}
-
-    @property
-    def _is_straight(self) -> bool:
-        """Whether all tables learn from each row: rows do not know of each other."""
-        custom = isinstance(self.criterion_, CustomLoss)
-        return self.module_.decoder_is_ours and not custom
 
     def _learners(self, own: Tensor) -> tuple[Tensor, Tensor]:
         """Return the tables that learn from each row, and a mark for each of them.
@@ -120,7 +118,7 @@ class EntityNet(InterruptibleNet):
         n_rows, n_tables = len(own), self.n_folds + 1
         if not self.n_folds:
             return own.new_empty(n_rows, 0), torch.ones(n_rows, 1, device=own.device)
-        n_views = self.n_folds if self._is_straight else self.n_views
+        n_views = self.n_views
         # Neighbours in a ring: every table is as likely as any other.
         first = torch.randint(self.n_folds, (n_rows, 1), generator=self.generator)
         steps = (first.to(own.device) + torch.arange(n_views, device=own.device)) % (
@@ -194,7 +192,7 @@ class EntityNet(InterruptibleNet):
             self.optimizer_.settle()
 
     def _run_quietly(self, iterator: Any, prefix: str) -> None:
-        rates = [c for _, c in self.callbacks_ if isinstance(c, CosineRate)]
+        rates = [c for _, c in self.callbacks_ if isinstance(c, HotThenCool)]
         total, n_rows, n_batches = torch.zeros((), device=self.device), 0, 0
         for batch in iterator:
             self.optimizer_.zero_grad(set_to_none=False)
@@ -223,44 +221,6 @@ def _can_go_back(callback: Any) -> bool:
     return (
         isinstance(callback, EarlyStopping)
         and getattr(callback, "best_model_weights_", None) is not None
-    )
-
-
-class CosineRate(Callback):
-    """Learning rates of all groups fall to zero along half a cosine.
-
-    The schedule of I. Loshchilov and F. Hutter (2017), "SGDR", without restarts.
-
-    Parameters
-    ----------
-    n_steps : int
-        Steps of the whole training.
-    """
-
-    def __init__(self, n_steps: int) -> None:
-        self.n_steps = n_steps
-
-    def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
-        """Remember where the rates start."""
-        self.step_ = 0
-        self.starts_ = [group["lr"] for group in net.optimizer_.param_groups]
-
-    def on_batch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
-        """Lower the rates after a training batch."""
-        if not kwargs["training"]:
-            return
-        self.step_ += 1
-        share = 0.5 * (1 + math.cos(math.pi * min(self.step_ / self.n_steps, 1)))
-        groups = net.optimizer_.param_groups
-        for group, start in zip(groups, self.starts_, strict=True):
-            group["lr"] = start * share
-
-
-def listens_to_steps(callback: Callback) -> bool:
-    """Whether a callback must be told of every batch or gradient."""
-    return not isinstance(callback, CosineRate) and any(
-        getattr(type(callback), name) is not getattr(Callback, name)
-        for name in ("on_batch_begin", "on_batch_end", "on_grad_computed")
     )
 
 
@@ -299,24 +259,3 @@ class HoldOut:
         lesson = dataset.lesson.clone()
         lesson[order[:n_valid]] = 0
         return replace(dataset, lesson=lesson), judges
-
-
-class TrainingBar(Callback):
-    """One progress bar for the whole fit, with the latest loss."""
-
-    def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
-        """Open the bar."""
-        from tqdm.auto import tqdm
-
-        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc="entity embeddings")
-
-    def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
-        """Advance the bar."""
-        self.bar_.set_postfix(loss=f"{net.history[-1, 'train_loss']:.4f}")
-        self.bar_.update()
-
-    def on_train_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
-        """Close the bar, if it was opened."""
-        bar = self.__dict__.pop("bar_", None)
-        if bar is not None:
-            bar.close()

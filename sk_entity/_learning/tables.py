@@ -170,7 +170,6 @@ class FoldTables(nn.Module):
         Gradients add to those that the parameters hold. The rows of lazy tables come
         from ``optimizer``, brought up to date.
         """
-
         cells = [self._cells(j, codes[:, j]) for j in range(codes.shape[1])]
         columns = dict[int, Column]()
         for t, dim in enumerate(self.layout.dims):
@@ -190,9 +189,12 @@ class FoldTables(nn.Module):
                 rows = rows.view(len(part), self.n_tables, dim)
                 share = self.shares[t].index_select(0, cells[j].index)
                 columns[j] = Column(cells[j], rows, part, gradient, share)
-        found = [columns[j].cells.pool(columns[j].rows) for j in range(len(cells))]
+        read = [columns[j] for j in range(len(cells))]
+        found = [column.cells.pool(column.rows) for column in read]
         deviation = found[0] if len(found) == 1 else torch.cat(found, dim=2)
-        return Loaded([columns[j] for j in sorted(columns)], deviation, self._base(cells))
+        return Loaded(
+            [columns[j] for j in sorted(columns)], deviation, self._base(cells)
+        )
 
     @torch.no_grad()
     def tables(self) -> list[Tensor]:
