@@ -31,7 +31,13 @@ ALLOWED = {
         "_target",
         "exceptions",
     },
-    "_learning": {"_categories", "_features", "_target", "exceptions"},
+    "_learning": {
+        "_categories",
+        "_features",
+        "_progress",
+        "_target",
+        "exceptions",
+    },
     # scikit-learn's side
     "_validation": {"_columns", "exceptions"},
     "_parameters": {"_target", "_validation"},
@@ -70,6 +76,7 @@ ALLOWED = {
         "_output",
         "_parameters",
         "_pretrained",
+        "_progress",
         "_table",
         "_target",
         "_validation",
@@ -77,6 +84,7 @@ ALLOWED = {
         "exceptions",
     },
     "_display": set(),
+    "_progress": set(),
     "_encoder": {
         "_display",
         "_fitting",

@@ -18,6 +18,7 @@ from sk_entity._fitting.given import GivenVectors, read_pretrained
 from sk_entity._fitting.plan import Plan, categorical_names, plan_dims
 from sk_entity._learned import Learned
 from sk_entity._parameters import Parameters
+from sk_entity._progress import HEADS, Progress
 from sk_entity._target import (
     Objective,
     hidden_cells,
@@ -133,6 +134,7 @@ def learn(
     from sk_entity._learning.rows import Rows
     from sk_entity._learning.trainer import train
 
+    progress = Progress(parameters.verbose)
     weight = check_weights(given.sample_weight, given.frame)
     seed, n_rows = fresh_seed(parameters.random_state), len(given.frame)
     total = float(weight.sum())
@@ -167,7 +169,9 @@ def learn(
         settings=plan.settings(),
         start=start_of(plan, vectors, earlier, total, same_rows=same_rows),
         seed=seed,
+        progress=progress,
     )
+    progress.report(HEADS, "crosses and statistics")
     evidence = evidence_of(plan, rows, codes, plan.n_folds, lesson.group)
     choose = plan.chooses_crosses and earlier is None
     extras = learn_beside(plan, rows, evidence, trained, crosses, choose=choose)
@@ -175,6 +179,7 @@ def learn(
     if earlier is not None:
         learned = blended(earlier, learned, same_rows=same_rows)
     lookup = Lookup(trained.tables, coder.table_of, extras)
+    progress.report(1.0, f"{n_rows:,} rows")
     return learned, TrainingRows(given.frame, codes, lesson.fold, lookup)
 
 

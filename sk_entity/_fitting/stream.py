@@ -15,6 +15,7 @@ from sk_entity._fitting.categories import cross_pairs, new_coder
 from sk_entity._fitting.plan import Plan, categorical_names, plan_dims
 from sk_entity._learned import Learned
 from sk_entity._parameters import Parameters
+from sk_entity._progress import HEADS, Progress
 from sk_entity._target import Objective, objective_of, row_balance, wants_numbers
 from sk_entity._validation import (
     check_frame,
@@ -56,6 +57,7 @@ def learn_stream(
     from sk_entity._learning.rows import Rows
     from sk_entity._learning.trainer import train_spooled
 
+    progress = Progress(parameters.verbose)
     seed, n_folds = fresh_seed(parameters.random_state), parameters.cv or 0
     numbers = wants_numbers(parameters.loss)
     columns = (target, sample_weight, groups)
@@ -82,8 +84,11 @@ def learn_stream(
             objective=objective,
             settings=plan.settings(),
             seed=seed,
+            progress=progress,
         )
+        progress.report(HEADS, "crosses and statistics")
         extras = _learn_beside(plan, spool, trained)
+        progress.report(1.0, f"{len(spool):,} rows")
         return plan.finished(trained, extras, weight=reader.weight, n_rows=len(spool))
 
 

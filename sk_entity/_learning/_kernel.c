@@ -33,7 +33,7 @@ typedef struct {
     /* the decoder: weights (n_out, n_in) as torch has them */
     int64_t n_layers;
     int64_t size[MOST_LAYERS + 1]; /* inputs, hidden units, outputs */
-    const float *weight[MOST_LAYERS], *bias[MOST_LAYERS];
+    const float *matrix[MOST_LAYERS], *bias[MOST_LAYERS];
     const float *skip, *skip_bias;
     /* the loss */
     int64_t loss;
@@ -49,8 +49,9 @@ typedef struct {
     const float *prior;           /* of each coordinate */
     /* the batch */
     int64_t n_rows, n_numeric;
-    const float *numeric, *target, *weight_of_row, *own_weight, *strength;
-    const int32_t *own, *other;   /* the table of each row, and one that learns */
+    const float *numeric, *target, *weight, *own_weight, *strength;
+    int64_t n_views;              /* tables that learn from each row, not its own */
+    const int32_t *own, *first;   /* the table of each row, and where learners start */
     /* what comes back */
     float *output;                /* (n_rows, n_outputs) */
     float *gradient;              /* (n_rows, n_tables, n_coordinates) */
@@ -178,9 +179,7 @@ typedef struct {
     float *of_skip, *of_bias[MOST_LAYERS];
     float *hidden[MOST_LAYERS + 1]; /* of a block: inputs of each layer, then outputs */
     float *slope[MOST_LAYERS + 1];  /* of a block: gradients of the same */
-    float *jacobian;                /* (n_outputs, 8, padded n_in) */
     float *vectors;                 /* (8, n_tables, n_coordinates) */
-    float *raw, *slopes;            /* n_outputs */
 } Scratch;
 
 static int64_t lay_out(const Batch *b, Scratch *s, float *memory) {
@@ -202,10 +201,7 @@ static int64_t lay_out(const Batch *b, Scratch *s, float *memory) {
         TAKE(s->hidden[i], ROWS * s->width[i]);
         TAKE(s->slope[i], ROWS * s->width[i]);
     }
-    TAKE(s->jacobian, n_out * ROWS * s->width[0]);
     TAKE(s->vectors, ROWS * b->n_tables * b->n_coordinates);
-    TAKE(s->raw, n_out);
-    TAKE(s->slopes, n_out);
 #undef TAKE
     return n;
 }
@@ -222,7 +218,7 @@ INLINE void pack(const float *w, int64_t n, int64_t m, float *across, float *alo
 INLINE void prepare(const Batch *b, Scratch *s) {
     int64_t L = b->n_layers, n_out = b->size[L];
     for (int64_t i = 0; i < L; i++) {
-        pack(b->weight[i], b->size[i + 1], b->size[i], s->forward[i], s->backward[i]);
+        pack(b->matrix[i], b->size[i + 1], b->size[i], s->forward[i], s->backward[i]);
         memcpy(s->bias[i], b->bias[i], 4 * b->size[i + 1]);
     }
     for (int64_t o = 0; o < n_out; o++)
@@ -300,95 +296,56 @@ INLINE void read_vectors(const Batch *b, Scratch *s, int64_t start, int n) {
     }
 }
 
-/* The gradients of all tables that learn from a row, which lie on a straight line. */
-INLINE void teach_tables(const Batch *b, Scratch *s, int64_t start, int r) {
-    int64_t d = b->n_coordinates, T = b->n_tables, L = b->n_layers, row = start + r;
-    int64_t n_out = b->size[L], w = s->width[0];
-    const float *vectors = s->vectors + r * T * d;
-    const float *from = vectors + b->other[row] * d;
-    float *gradient = b->gradient + row * T * d;
-    float scale = b->weight_of_row[row] / (float)(b->n_rows * (T - 1));
-    for (int64_t t = 0; t < T; t++) {
-        float *g = gradient + t * d;
-        memset(g, 0, 4 * d);
-        if (t == b->own[row]) continue;
-        for (int64_t o = 0; o < n_out; o++) {
-            const float *J = s->jacobian + (o * ROWS + r) * w;
-            float moved = 0;
-            for (int64_t c = 0; c < d; c++) moved += (vectors[t * d + c] - from[c]) * J[c];
-            s->raw[o] = s->hidden[L][r * s->width[L] + o] + moved;
-        }
-        slopes_of(b, n_out, s->raw, b->target[row], s->slopes);
-        for (int64_t o = 0; o < n_out; o++) {
-            const float *J = s->jacobian + (o * ROWS + r) * w;
-            float slope = s->slopes[o] * scale;
-            for (int64_t c = 0; c < d; c++) g[c] += slope * J[c];
-        }
-    }
+/* The table that learns from a row in some step: neighbours in a ring without its own. */
+INLINE int64_t learner(const Batch *b, int64_t row, int64_t step) {
+    int64_t n_folds = b->n_tables - 1;
+    return (b->own[row] + 1 + (b->first[row] + step) % n_folds) % b->n_tables;
 }
 
-/* The same, one table after the other: with many outputs that costs less. */
-INLINE void teach_each_table(const Batch *b, Scratch *s, int64_t start, int n) {
-    int64_t L = b->n_layers, n_out = b->size[L], m = s->width[L], w = s->width[0];
-    int64_t d = b->n_coordinates, T = b->n_tables;
-    int32_t table[ROWS] = {0};
-    for (int r = 0; r < n; r++)
-        memset(b->gradient + ((start + r) * T + b->own[start + r]) * d, 0, 4 * d);
-    for (int64_t step = 1; step < T; step++) {
-        for (int r = 0; r < n; r++) table[r] = (int32_t)((b->own[start + r] + step) % T);
-        put_inputs(b, s, start, n, table);
-        go_forward(b, s);
-        memset(s->slope[L], 0, 4 * ROWS * m);
-        for (int r = 0; r < n; r++) {
-            float *g = s->slope[L] + r * m;
-            float scale = b->weight_of_row[start + r] / (float)(b->n_rows * (T - 1));
-            slopes_of(b, n_out, s->hidden[L] + r * m, b->target[start + r], g);
-            for (int64_t o = 0; o < n_out; o++) g[o] *= scale;
-        }
-        go_backward(b, s, 0);
-        for (int r = 0; r < n; r++)
-            memcpy(b->gradient + ((start + r) * T + table[r]) * d, s->slope[0] + r * w,
-                   4 * d);
+/* Set the slopes of a block's outputs; return the sum of the losses. */
+INLINE float set_slopes(const Batch *b, Scratch *s, int64_t start, int n,
+                        const float *weight, float scale) {
+    int64_t L = b->n_layers, n_out = b->size[L], m = s->width[L];
+    float sum = 0;
+    memset(s->slope[L], 0, 4 * ROWS * m);
+    for (int r = 0; r < n; r++) {
+        float *g = s->slope[L] + r * m, by = weight[start + r] * scale;
+        sum += by * slopes_of(b, n_out, s->hidden[L] + r * m, b->target[start + r], g);
+        for (int64_t o = 0; o < n_out; o++) g[o] *= by;
     }
+    return sum;
 }
 
 FOR_EACH_PROCESSOR
 static void run_block(const Batch *b, Scratch *s, int64_t start, int n, float *sums) {
     int64_t L = b->n_layers, n_out = b->size[L], m = s->width[L], w = s->width[0];
     int64_t d = b->n_coordinates, T = b->n_tables;
+    int32_t table[ROWS] = {0};
     read_vectors(b, s, start, n);
+    /* The decoder learns from tables that have not seen the rows ... */
     put_inputs(b, s, start, n, b->own + start);
     go_forward(b, s);
-    memset(s->slope[L], 0, 4 * ROWS * m);
-    for (int r = 0; r < n; r++) {
-        float scale = b->own_weight[start + r] / (float)b->n_rows;
-        float *g = s->slope[L] + r * m;
-        memcpy(b->output + (start + r) * n_out, s->hidden[L] + r * m, 4 * n_out);
-        sums[0] += scale * slopes_of(b, n_out, s->hidden[L] + r * m,
-                                     b->target[start + r], g);
-        for (int64_t o = 0; o < n_out; o++) g[o] *= scale;
-    }
-    go_backward(b, s, 1);
     for (int r = 0; r < n; r++)
+        memcpy(b->output + (start + r) * n_out, s->hidden[L] + r * m, 4 * n_out);
+    sums[0] += set_slopes(b, s, start, n, b->own_weight, 1.0f / (float)b->n_rows);
+    go_backward(b, s, 1);
+    for (int r = 0; r < n; r++) {
+        float *into = b->gradient + (start + r) * T * d;
         for (int64_t c = 0; c < d; c++) sums[1 + c] += s->slope[0][r * w + c];
-    if (T == 1) {
-        for (int r = 0; r < n; r++)
-            memcpy(b->gradient + (start + r) * d, s->slope[0] + r * w, 4 * d);
-        return;
+        memset(into, 0, 4 * T * d);
+        if (T == 1) memcpy(into, s->slope[0] + r * w, 4 * d);
     }
-    if (n_out > 2 * (T - 1)) {
-        teach_each_table(b, s, start, n);
-        return;
-    }
-    put_inputs(b, s, start, n, b->other + start);
-    go_forward(b, s);
-    for (int64_t o = 0; o < n_out; o++) {
-        memset(s->slope[L], 0, 4 * ROWS * m);
-        for (int r = 0; r < n; r++) s->slope[L][r * m + o] = 1;
+    /* ... and tables that may see them from a decoder that stands still. */
+    for (int64_t step = 0; step < b->n_views; step++) {
+        for (int r = 0; r < n; r++) table[r] = (int32_t)learner(b, start + r, step);
+        put_inputs(b, s, start, n, table);
+        go_forward(b, s);
+        set_slopes(b, s, start, n, b->weight, 1.0f / (float)(b->n_rows * b->n_views));
         go_backward(b, s, 0);
-        memcpy(s->jacobian + o * ROWS * w, s->slope[0], 4 * ROWS * w);
+        for (int r = 0; r < n; r++)
+            memcpy(b->gradient + ((start + r) * T + table[r]) * d, s->slope[0] + r * w,
+                   4 * d);
     }
-    for (int r = 0; r < n; r++) teach_tables(b, s, start, r);
 }
 
 /* Rows first .. last of a batch. Returns 0, or 1 without memory. */
@@ -419,17 +376,17 @@ static int run_part(const Batch *b, int64_t part, int64_t first, int64_t last) {
 /* Add the gradients of one column, and the penalty's, to those of its table. */
 FOR_EACH_PROCESSOR
 static void add_column(const Batch *b, int64_t j, float *into) {
-    int64_t T = b->n_tables, d = b->n_coordinates, dim = b->dim[j], first = 0;
-    float n_views = (float)(T > 1 ? T - 1 : 1);
-    for (int64_t i = 0; i < j; i++) first += b->dim[i];
+    int64_t T = b->n_tables, d = b->n_coordinates, dim = b->dim[j], start = 0;
+    int64_t n_views = T > 1 ? b->n_views : 1;
+    for (int64_t i = 0; i < j; i++) start += b->dim[i];
     for (int64_t row = 0; row < b->n_rows; row++) {
         float share = b->share[j][b->code[j][row]];
-        float penalty = share * b->strength[row] / n_views;
+        float penalty = share * b->strength[row] / (float)n_views;
         int64_t place = (int64_t)b->place[j][row] * T * dim;
-        if (share <= 0) continue;
-        for (int64_t t = 0; t < T; t++) {
-            const float *g = b->gradient + (row * T + t) * d + first;
-            if (T > 1 && t == b->own[row]) continue;
+        if (share <= 0) continue; /* unknown, or not to be learned */
+        for (int64_t step = 0; step < n_views; step++) {
+            int64_t t = T > 1 ? learner(b, row, step) : 0;
+            const float *g = b->gradient + (row * T + t) * d + start;
             for (int64_t c = 0; c < dim; c++) {
                 int64_t k = place + t * dim + c;
                 into[k] += g[c] + penalty * b->table[j][k];

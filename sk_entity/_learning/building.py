@@ -12,19 +12,20 @@ from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity._learning.losses import make_criterion
 from sk_entity._learning.modules import Decoder, EmbeddingNet
 from sk_entity._learning.net import EntityNet, HoldOut
-from sk_entity._learning.pace import HotThenCool
+from sk_entity._learning.pace import EpochReport, HotThenCool
 from sk_entity._learning.sizes import Schedule
 from sk_entity._learning.start import Start
 from sk_entity._learning.tables import FoldTables
 from sk_entity._learning.task import Settings, Task, device_of
+from sk_entity._progress import Progress
 
 #: Decoder learning rate over that of the tables.
 _DECODER_RATE = 0.3
 
 
-#: Rows times tables of one update of a net of the user's: small batches teach every
-#: table that may see a row, large ones a random few.
-_VIEW_BUDGET = 2048
+#: Rows times tables of one update: small batches teach every table that may see a
+#: row, large ones a random few.
+_VIEW_BUDGET = 6144
 
 
 #: A table that learns from a share of the rows a step gets a higher rate, up to this.
@@ -124,13 +125,11 @@ def build_net(
     pace: float,
     settings: Settings,
     generator: torch.Generator,
+    progress: Progress,
 ) -> EntityNet:
     """Return the skorch net: rates, views, iterators and callbacks."""
     rate, n_folds = settings.learning_rate, task.n_folds
-    # Rows must not know of each other.
-    is_straight = module.decoder_is_ours and not task.objective.is_custom
-    most = n_folds if is_straight else _VIEW_BUDGET // plan.batch_size
-    n_views = max(1, min(n_folds, most))
+    n_views = max(1, min(n_folds, _VIEW_BUDGET // plan.batch_size))
     tables = {
         "lr": rate * min(max(n_folds, 1) / n_views, _MOST_RATE),
         "weight_decay": 0.0,  # shrinkage takes its place
@@ -152,12 +151,11 @@ def build_net(
         "iterator_valid": BatchIterator,
         "iterator_valid__device": device_of(settings.device),
         "train_split": None,
-        "callbacks": _callbacks(plan, settings),
+        "callbacks": [*_callbacks(plan, settings), ("progress", EpochReport(progress))],
         "device": device_of(settings.device),
         "verbose": 0,
         "n_folds": n_folds,
         "n_views": n_views,
-        "is_straight": is_straight,
         "shrinkage": settings.shrinkage,
         "generator": generator,
     }

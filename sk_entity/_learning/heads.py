@@ -9,14 +9,18 @@ from torch import Tensor, nn
 
 from sk_entity._learning.batches import BatchIterator, TensorRows
 from sk_entity._learning.kernel import HeadKernel, can_learn
+from sk_entity._learning.losses import OneLoss
 from sk_entity._learning.modules import Decoder, EmbeddingNet
 from sk_entity._learning.sizes import Schedule
 from sk_entity._learning.workers import Workers
+from sk_entity._progress import HEADS, TABLES, Progress
 
 #: Optimizer steps of the heads: the vectors stand still, so that few are enough.
-HEAD_BUDGET = 1500
+HEAD_BUDGET = 600
 #: Rows of a step, at most: K + 1 heads read each, and larger batches were no better.
 HEAD_BATCH = 256
+#: Their learning rate over that of the tables.
+HEAD_RATE = 2.0
 #: Hidden units of the heads beside a net of the user's.
 HEAD_UNITS = (64, 32)
 #: Rows whose vectors are looked up at a time.
@@ -70,13 +74,18 @@ class FoldHeads(nn.Module):
         self._shapes = [*shapes, (n_outputs, n_inputs)]
         n_numbers = sum(n_out * n_in for n_out, n_in in self._shapes)
         self.numbers = nn.Parameter(torch.zeros(n_heads, n_numbers))
-        weights, biases, _ = self.layers()
+        self.reset_parameters(generator)
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        """Start all heads alike, layers as PyTorch does and the skip at zero."""
+        weights, biases, skip = self.layers()
+        nn.init.zeros_(skip)
         for weight, bias in zip(weights, biases, strict=True):
             bound = max(weight.shape[2], 1) ** -0.5
             for part in (weight, bias):
                 first = torch.empty(part.shape[1:])
-                nn.init.uniform_(first, -bound, bound, generator=generator)
-                part.data.copy_(first)
+                part.copy_(nn.init.uniform_(first, -bound, bound, generator=generator))
 
     def layers(self) -> tuple[list[Tensor], list[Tensor], Tensor]:
         """Return weights, biases and the skip, as parts of the numbers.
@@ -106,7 +115,7 @@ class FoldHeads(nn.Module):
         hidden_units = [layer.out_features for layer in linear[:-1]]
         n_outputs, n_inputs = decoder.skip.weight.shape
         heads = cls(n_inputs, hidden_units, n_outputs, 1, torch.Generator())
-        biases = [layer.bias for layer in linear]
+        biases: list[Tensor] = [layer.bias for layer in linear]
         biases[-1] = biases[-1] + decoder.skip.bias
         heads.start_from(
             [layer.weight for layer in linear], biases, decoder.skip.weight
@@ -174,7 +183,8 @@ def fit_heads(
     learning_rate: float,
     weight_decay: float,
     generator: torch.Generator,
-    workers: Workers | None = None,
+    workers: Workers,
+    progress: Progress,
 ) -> None:
     """Train a decoder for each fold on what the trained tables give out of fold.
 
@@ -196,8 +206,9 @@ def fit_heads(
     learning_rate, weight_decay : float
     generator : torch.Generator
         Shuffles the rows.
-    workers : Workers or None, default=None
-        Share the heads; None: one thread.
+    workers : Workers
+        Share the heads.
+    progress : Progress
     """
     rows = TensorRows(
         codes=dataset.codes[:, :0],
@@ -213,7 +224,8 @@ def fit_heads(
     )
     kernel = None
     if can_learn(criterion, heads, rows.weight.device.type):
-        kernel = HeadKernel(heads, criterion, workers or Workers(1))
+        assert isinstance(criterion, OneLoss)
+        kernel = HeadKernel(heads, criterion, workers)
     for step, batch in enumerate(_batches(rows, plan, generator)):
         share = 0.5 * (1 + math.cos(math.pi * step / plan.steps))
         optimizer.param_groups[0]["lr"] = learning_rate * share
@@ -223,6 +235,7 @@ def fit_heads(
         else:
             kernel.step(batch.numeric, batch.target, batch.weight, batch.table)
         optimizer.step()
+        progress.report(TABLES + (HEADS - TABLES) * step / plan.steps, "predictions")
 
 
 def _batches(

@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
@@ -17,7 +18,7 @@ from sk_entity._learning.workers import Workers
 
 _kernel: ModuleType | None
 try:
-    from sk_entity._learning import _kernel
+    _kernel = import_module("sk_entity._learning._kernel")
 except ImportError:
     # Built without a compiler: torch's operations do the same, more slowly.
     _kernel = None
@@ -38,7 +39,7 @@ class _Batch(ctypes.Structure):
     _fields_ = (
         ("n_layers", _int),
         ("size", _int * (_MOST_LAYERS + 1)),
-        ("weight", _pointer * _MOST_LAYERS),
+        ("matrix", _pointer * _MOST_LAYERS),
         ("bias", _pointer * _MOST_LAYERS),
         ("skip", _pointer),
         ("skip_bias", _pointer),
@@ -59,11 +60,12 @@ class _Batch(ctypes.Structure):
         ("n_numeric", _int),
         ("numeric", _pointer),
         ("target", _pointer),
-        ("weight_of_row", _pointer),
+        ("weight", _pointer),
         ("own_weight", _pointer),
         ("strength", _pointer),
+        ("n_views", _int),
         ("own", _pointer),
-        ("other", _pointer),
+        ("first", _pointer),
         ("output", _pointer),
         ("gradient", _pointer),
         ("sums", _pointer),
@@ -109,7 +111,7 @@ class Pass:
         self.batch.size[: len(sizes)] = list(sizes)
         self._held = [*weights, *biases, skip, skip_bias]
         for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-            self.batch.weight[i], self.batch.bias[i] = _at(weight), _at(bias)
+            self.batch.matrix[i], self.batch.bias[i] = _at(weight), _at(bias)
         self.batch.skip, self.batch.skip_bias = _at(skip), _at(skip_bias)
         kind = loss.written_out
         assert kind is not None
@@ -117,9 +119,7 @@ class Pass:
         self.batch.scale = kind.scale
         self.batch.class_weight = _at(kind.class_weight)
         self._held.append(kind.class_weight)
-        self.n_numbers = sum(
-            a * b + b for a, b in pairwise(sizes)
-        )
+        self.n_numbers = sum(a * b + b for a, b in pairwise(sizes))
         self.n_numbers += sizes[0] * sizes[-1]
 
     @property
@@ -139,15 +139,17 @@ def _at(tensor: Tensor | None) -> int | None:
 
 def can_run(module: EmbeddingNet, criterion: nn.Module, device: str) -> bool:
     """Whether a net's batches can pass the kernel."""
+    decoder = module.decoder
     return (
         _kernel is not None
         and device == "cpu"
         and module.decoder_is_ours
+        and isinstance(decoder, Decoder)
+        and len(decoder.linear) <= _MOST_LAYERS
         and isinstance(criterion, OneLoss)
         and criterion.written_out is not None
         and not len(module.tables.bags)
         and all(base is None for base in module.tables.bases)
-        and len(module.decoder.linear) <= _MOST_LAYERS
         and all(p.dtype is torch.float32 for p in module.parameters())
     )
 
@@ -159,9 +161,11 @@ class Kernel:
     ----------
     module : EmbeddingNet
     criterion : OneLoss
+    n_views : int
+        Tables that learn from each row, other than its own.
     shrinkage : float
     generator : torch.Generator
-        Draws the table from which the others' outputs follow.
+        Draws them.
     workers : Workers
     """
 
@@ -169,6 +173,7 @@ class Kernel:
         self,
         module: EmbeddingNet,
         criterion: OneLoss,
+        n_views: int,
         shrinkage: float,
         generator: torch.Generator | None,
         workers: Workers,
@@ -194,13 +199,14 @@ class Kernel:
         batch = self._pass.batch
         batch.n_columns, batch.n_tables = n_columns, tables.n_tables
         batch.n_coordinates = int(self._dims.sum())
+        batch.n_views = n_views
         batch.n_numeric = sizes[0] - batch.n_coordinates
         batch.dim = _at(self._dims)
         batch.table, batch.place, batch.code, batch.share = map(
             ctypes.addressof, self._pointers
         )
         for j, t in enumerate(layout.table_of):
-            self._pointers[3][j] = _at(tables.shares[t])
+            self._pointers[3][j] = _at(tables.share(t))
         self._sums = torch.empty(
             MOST_PARTS, 1 + batch.n_coordinates + self._pass.n_numbers
         )
@@ -214,28 +220,27 @@ class Kernel:
         start = 1 + self._pass.batch.n_coordinates
         parameters = [layer.weight for layer in linear]
         parameters += [layer.bias for layer in linear]
-        self._gradients = []
+        self._gradients = list[tuple[Tensor, Tensor]]()
         for parameter in [*parameters, decoder.skip.weight]:
             end = start + parameter.numel()
             part = self._total[start:end].view_as(parameter)
             self._gradients.append((parameter, part))
             start = end
         # Two biases are added to the outputs.
-        last = self._gradients[2 * len(linear) - 1][1]
-        self._gradients.append((decoder.skip.bias, torch.zeros_like(last)))
+        last = self._gradients[2 * len(linear) - 1]
+        bias: nn.Parameter = decoder.skip.bias
+        twin = bias, torch.zeros_like(last[1])
+        self._twins = last, twin
+        self._gradients.append(twin)
 
     def step(self, data: Any, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         """Compute the gradients of one batch; return its loss and outputs."""
         inputs, (target, weight, own_weight) = data
         module, batch, n_rows = self._module, self._pass.batch, len(weight)
         tables, own = module.tables, inputs["table"]
-        drawn = torch.randint(
-            max(tables.n_tables - 1, 1),
-            (n_rows,),
-            generator=self._generator,
-            dtype=torch.int32,
-        )
-        other = (own + 1 + drawn) % tables.n_tables
+        first = torch.randint(
+            max(tables.n_tables - 1, 1), (n_rows, 1), generator=self._generator
+        ).to(torch.int32)
         strength = weight * (self._shrinkage / n_rows)
         priors = module.tables.priors().detach()
         output, gradient = self._rooms(n_rows)
@@ -243,11 +248,11 @@ class Kernel:
             part.contiguous()
             for part in (inputs["numeric"], target, weight, own_weight, strength, own)
         ]
-        batch.n_rows, batch.prior, batch.other = n_rows, _at(priors), _at(other)
+        batch.n_rows, batch.prior, batch.first = n_rows, _at(priors), _at(first)
         (
             batch.numeric,
             batch.target,
-            batch.weight_of_row,
+            batch.weight,
             batch.own_weight,
             batch.strength,
             batch.own,
@@ -259,9 +264,10 @@ class Kernel:
         torch.sum(self._sums[: len(parts)], dim=0, out=self._total)
         self._workers.run(columns if len(parts) > 1 else [partial(_run, columns)])
         tables.learn_priors(self._total[1 : 1 + batch.n_coordinates])
+        (_, first), (_, second) = self._twins
+        second.copy_(first)
         for parameter, part in self._gradients:
             parameter.grad = part
-        module.decoder.skip.bias.grad.copy_(module.decoder.linear[-1].bias.grad)
         del held, held_too
         return {"loss": self._total[0].clone(), "y_pred": output}
 

@@ -35,8 +35,6 @@ class EntityNet(InterruptibleNet):
         0: no cross-fitting.
     n_views : int
         Tables that learn from each row of a batch, at most ``n_folds``.
-    is_straight : bool
-        Whether one of them is decoded, and the others follow on a straight line.
     shrinkage : float
         Weight of the penalty on the deviations.
     generator : torch.Generator
@@ -51,14 +49,12 @@ class EntityNet(InterruptibleNet):
         *args: Any,
         n_folds: int = 0,
         n_views: int = 1,
-        is_straight: bool = False,
         shrinkage: float = 1.0,
         generator: torch.Generator | None = None,
         **kwargs: Any,
     ) -> None:
         self.n_folds = n_folds
         self.n_views = n_views
-        self.is_straight = is_straight
         self.shrinkage = shrinkage
         self.generator = generator
         self.workers: Workers | None = None
@@ -98,7 +94,7 @@ class EntityNet(InterruptibleNet):
             vectors += loaded.base
         other, seen = self._learners(own)
         lesson = Lesson(vectors, own, other, numeric, target, weight, own_weight)
-        passed = go(lesson, module.decoder, self.get_loss, straight=self.is_straight)
+        passed = go(lesson, module.decoder, self.get_loss)
         module.tables.learn_priors(passed.own.sum(0))
         strength = weight * (self.shrinkage / len(weight))
         loaded.learn(passed.gradient, strength / max(other.shape[1], 1), seen)
@@ -118,12 +114,10 @@ class EntityNet(InterruptibleNet):
         n_rows, n_tables = len(own), self.n_folds + 1
         if not self.n_folds:
             return own.new_empty(n_rows, 0), torch.ones(n_rows, 1, device=own.device)
-        n_views = self.n_views
         # Neighbours in a ring: every table is as likely as any other.
         first = torch.randint(self.n_folds, (n_rows, 1), generator=self.generator)
-        steps = (first.to(own.device) + torch.arange(n_views, device=own.device)) % (
-            self.n_folds
-        )
+        steps = first.to(own.device) + torch.arange(self.n_views, device=own.device)
+        steps %= self.n_folds
         other = (own[:, None] + 1 + steps) % n_tables
         seen = torch.zeros(n_rows, n_tables, device=own.device).scatter_(1, other, 1.0)
         return other, seen
@@ -176,6 +170,7 @@ class EntityNet(InterruptibleNet):
             self.kernel = Kernel(
                 self.module_,
                 self.criterion_,
+                self.n_views if self.n_folds else 0,
                 self.shrinkage,
                 self.generator,
                 self.workers or Workers(1),

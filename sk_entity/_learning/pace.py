@@ -6,6 +6,7 @@ from typing import Any
 from skorch.callbacks import Callback
 
 from sk_entity._learning.interruptible import StopTraining
+from sk_entity._progress import TABLES, Progress
 
 #: Share of a training of a given length that is hot.
 HOT = 0.25
@@ -83,6 +84,29 @@ class HotThenCool(Callback):
             for i in range(0, len(self.losses_), size)
         ]
         return means[-2] - means[-1] < _FLAT * (means[0] - means[-1])
+
+
+class EpochReport(Callback):
+    """Reports each epoch.
+
+    Parameters
+    ----------
+    progress : Progress
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
+        """Say how far the epochs are; while rates are hot, they may end earlier."""
+        epoch, last = len(net.history), net.max_epochs
+        for _, callback in net.callbacks_:
+            if isinstance(callback, HotThenCool):
+                last = callback.last_
+        loss = _loss(net.history[-1])
+        self.progress.report(
+            TABLES * epoch / last, f"epoch {epoch} of {last} at most, loss {loss:.4f}"
+        )
 
 
 def _loss(epoch: dict[str, Any]) -> float:

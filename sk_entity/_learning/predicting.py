@@ -6,13 +6,20 @@ from numpy.typing import NDArray
 
 from sk_entity._features import Predictor
 from sk_entity._learning.batches import SpooledRows, TensorRows
-from sk_entity._learning.heads import HEAD_BATCH, HEAD_BUDGET, FoldHeads, fit_heads
+from sk_entity._learning.heads import (
+    HEAD_BATCH,
+    HEAD_BUDGET,
+    HEAD_RATE,
+    FoldHeads,
+    fit_heads,
+)
 from sk_entity._learning.losses import make_criterion
 from sk_entity._learning.modules import Decoder, EmbeddingNet
 from sk_entity._learning.sizes import STEP_BUDGET, schedule
 from sk_entity._learning.start import Start
 from sk_entity._learning.task import Settings, Task, device_of
 from sk_entity._learning.workers import Workers
+from sk_entity._progress import Progress
 
 
 def learn_predictor(
@@ -23,11 +30,20 @@ def learn_predictor(
     settings: Settings,
     start: Start,
     generator: torch.Generator,
-    workers: Workers | None = None,
+    workers: Workers,
+    progress: Progress,
 ) -> Predictor:
     """Train the heads on vectors that stand still, and return them without torch."""
     heads = _fit_heads(
-        module, dataset, task, weight_decay, settings, start, generator, workers
+        module,
+        dataset,
+        task,
+        weight_decay,
+        settings,
+        start,
+        generator,
+        workers,
+        progress,
     )
     return _to_predictor(heads, task)
 
@@ -40,7 +56,8 @@ def _fit_heads(
     settings: Settings,
     start: Start,
     generator: torch.Generator,
-    workers: Workers | None = None,
+    workers: Workers,
+    progress: Progress,
 ) -> FoldHeads:
     # Without folds there is nobody to hide rows from. A net of the user's may be
     # anything, though, and predictions must not need torch.
@@ -72,10 +89,11 @@ def _fit_heads(
         plan,
         make_criterion(task.objective, task.scaling.units, settings.loss),
         task.n_folds,
-        learning_rate=settings.learning_rate * pace,
+        learning_rate=settings.learning_rate * HEAD_RATE * pace,
         weight_decay=weight_decay,
         generator=generator,
         workers=workers,
+        progress=progress,
     )
     return heads
 

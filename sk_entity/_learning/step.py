@@ -84,7 +84,7 @@ class Passed:
     gradient: Tensor
 
 
-def go(lesson: Lesson, decoder: nn.Module, loss: MeanLoss, *, straight: bool) -> Passed:
+def go(lesson: Lesson, decoder: nn.Module, loss: MeanLoss) -> Passed:
     """Go through the decoder and back: first to teach it, then to teach the tables.
 
     Parameters
@@ -93,10 +93,6 @@ def go(lesson: Lesson, decoder: nn.Module, loss: MeanLoss, *, straight: bool) ->
     decoder : Module
         Its parameters get their gradients.
     loss : callable
-    straight : bool
-        Decode one table that learns, and go to the others on a straight line: tables
-        that have seen a row hold much the same of it. The decoder's rows must not know
-        of each other.
     """
     n_coordinates = lesson.vectors.shape[2]
     own = lesson.inputs(lesson.own[:, None])[0].requires_grad_()
@@ -104,43 +100,16 @@ def go(lesson: Lesson, decoder: nn.Module, loss: MeanLoss, *, straight: bool) ->
     value = loss(output, (lesson.target, lesson.own_weight))
     value.backward()  # type: ignore[no-untyped-call]
     assert own.grad is not None
-    of_own = own.grad[:, :n_coordinates]
-    if not lesson.other.shape[1]:
-        gradient = of_own[:, None]
-    elif straight and output.shape[1] <= 2 * lesson.other.shape[1]:
-        gradient = _along_a_line(lesson, decoder, loss)
-    else:
-        gradient = _one_by_one(lesson, decoder, loss)
-    return Passed(value.detach(), output.detach(), of_own, gradient)
-
-
-def _one_by_one(lesson: Lesson, decoder: nn.Module, loss: MeanLoss) -> Tensor:
+    of_own = gradient = own.grad[:, :n_coordinates]
     n_rows, n_views = lesson.other.shape
-    n_coordinates = lesson.vectors.shape[2]
+    if not n_views:
+        return Passed(value.detach(), output.detach(), of_own, gradient[:, None])
     x = lesson.inputs(lesson.other).requires_grad_()
     seen = loss(decoder(x.flatten(0, 1)), lesson.repeated(n_views))
     (of_x,) = torch.autograd.grad(seen, x)
-    return torch.zeros_like(lesson.vectors).scatter_(
+    gradient = torch.zeros_like(lesson.vectors).scatter_(
         1,
         lesson.other[:, :, None].expand(n_rows, n_views, n_coordinates),
         of_x[:, :, :n_coordinates].transpose(0, 1),
     )
-
-
-def _along_a_line(lesson: Lesson, decoder: nn.Module, loss: MeanLoss) -> Tensor:
-    n_rows, n_tables, n_coordinates = lesson.vectors.shape
-    x = lesson.inputs(lesson.other[:, :1])[0].requires_grad_()
-    output = decoder(x)
-    jacobian = [
-        torch.autograd.grad(column.sum(), x, retain_graph=True)[0][:, :n_coordinates]
-        for column in output.T
-    ]
-    moved = lesson.vectors - x[:, None, :n_coordinates].detach()
-    others = torch.stack([(moved * row[:, None]).sum(2) for row in jacobian], dim=2)
-    others = (others + output.detach()[:, None]).transpose(0, 1).flatten(0, 1)
-    others.requires_grad_()
-    (slopes,) = torch.autograd.grad(loss(others, lesson.repeated(n_tables)), others)
-    # The mean is one over the tables that learn: all but the row's own.
-    slopes = slopes.view(n_tables, n_rows, -1).transpose(0, 1)
-    slopes = slopes * (n_tables / (n_tables - 1))
-    return torch.einsum("nto,ond->ntd", slopes, torch.stack(jacobian))
+    return Passed(value.detach(), output.detach(), of_own, gradient)

@@ -94,10 +94,7 @@ class FoldTables(nn.Module):
             torch.zeros_like(count) if still else _shares(count)
             for count, still in zip(counts, frozen, strict=True)
         ]
-        self.shares, self.bases = _Buffers(), _Buffers()
-        for share, base in zip(shares, bases, strict=True):
-            self.shares.append(share)
-            self.bases.append(base)
+        self.shares, self.bases = _Buffers(shares), _Buffers(bases)
         self.bags = nn.ModuleDict(
             {str(j): BagReader(b) for j, b in enumerate(layout.bags) if b is not None}
         )
@@ -123,7 +120,14 @@ class FoldTables(nn.Module):
 
     def parameter(self, table: int) -> nn.Parameter:
         """Return the parameter that a table is, or is part of."""
-        return self.deviation[self._home[table][0]]
+        parameter: nn.Parameter = self.deviation[self._home[table][0]]
+        return parameter
+
+    def share(self, table: int) -> Tensor:
+        """Return one row's share in the penalty of each code, shape (n_codes,)."""
+        share = self.shares[table]
+        assert share is not None
+        return share
 
     def priors(self) -> Tensor:
         """Return the prior of each coordinate of ``forward``."""
@@ -183,11 +187,11 @@ class FoldTables(nn.Module):
                 )
             else:
                 weight, gradient, place = *self.both(t), all_index
-            parts = place.split([len(part) for part in index])
+            parts = torch.split(place, [len(part) for part in index])
             for j, part in zip(own, parts, strict=True):
                 rows = weight.index_select(0, part)
                 rows = rows.view(len(part), self.n_tables, dim)
-                share = self.shares[t].index_select(0, cells[j].index)
+                share = self.share(t).index_select(0, cells[j].index)
                 columns[j] = Column(cells[j], rows, part, gradient, share)
         read = [columns[j] for j in range(len(cells))]
         found = [column.cells.pool(column.rows) for column in read]
@@ -246,8 +250,10 @@ class FoldTables(nn.Module):
 class _Buffers(nn.Module):
     """A list of tensors that move with the module and are not learned."""
 
-    def append(self, tensor: Tensor | None) -> None:
-        self.register_buffer(str(len(self._buffers)), tensor)
+    def __init__(self, tensors: Sequence[Tensor | None]) -> None:
+        super().__init__()
+        for i, tensor in enumerate(tensors):
+            self.register_buffer(str(i), tensor)
 
     def __getitem__(self, i: int) -> Tensor | None:
         return self._buffers[str(i)]

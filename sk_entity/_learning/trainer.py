@@ -22,6 +22,7 @@ from sk_entity._learning.sizes import STEP_BUDGET, schedule
 from sk_entity._learning.start import Start
 from sk_entity._learning.task import Settings, Task, Trained, device_of
 from sk_entity._learning.workers import Workers
+from sk_entity._progress import Progress
 from sk_entity._target import Objective, find_units, to_net
 
 #: Rows of a spool from which numbers and target are scaled.
@@ -37,6 +38,7 @@ def train(
     settings: Settings,
     start: Start,
     seed: int,
+    progress: Progress,
 ) -> Trained:
     """Train all tables together.
 
@@ -54,6 +56,7 @@ def train(
         Given vectors, and an earlier fit.
     seed : int
         The only source of chance.
+    progress : Progress
 
     Returns
     -------
@@ -75,7 +78,7 @@ def train(
         n_numeric = dataset.numeric.shape[1]
         del rows  # the tensors hold what training needs
         task = Task(layout, counts, n_folds, objective, n_numeric, scaling)
-        return _learn(dataset, task, settings, start, seed, workers)
+        return _learn(dataset, task, settings, start, seed, workers, progress)
 
 
 def train_spooled(
@@ -87,6 +90,7 @@ def train_spooled(
     objective: Objective,
     settings: Settings,
     seed: int,
+    progress: Progress,
 ) -> Trained:
     """Train from rows on disk.
 
@@ -96,7 +100,7 @@ def train_spooled(
         Rows with the fields of `Rows`.
     counts : list of ndarray of shape (n_codes,)
         Weight of the rows behind each row of each table.
-    layout, n_folds, objective, settings, seed
+    layout, n_folds, objective, settings, seed, progress
         As `train`.
     """
     with isolated(seed) as workers:
@@ -110,7 +114,7 @@ def train_spooled(
         n_numeric = scaling.scaler.transform(sample.numeric[:1]).shape[1]
         task = Task(layout, counts, n_folds, objective, n_numeric, scaling)
         spooled = SpooledRows(spool, to_tensors)
-        return _learn(spooled, task, settings, Start(), seed, workers)
+        return _learn(spooled, task, settings, Start(), seed, workers, progress)
 
 
 def _learn(
@@ -120,6 +124,7 @@ def _learn(
     start: Start,
     seed: int,
     workers: Workers,
+    progress: Progress,
 ) -> Trained:
     generator = torch.Generator().manual_seed(seed)
     module = build_module(task, settings, start, generator)
@@ -128,7 +133,7 @@ def _learn(
     )
     decay = settings.weight_decay(len(dataset))
     pace = 1.0 if start.earlier is None else start.earlier.pace
-    net = build_net(module, plan, task, decay, pace, settings, generator)
+    net = build_net(module, plan, task, decay, pace, settings, generator, progress)
     net.workers = workers
     net.fit(dataset, y=None)
     module = net.module_.eval()
@@ -138,7 +143,15 @@ def _learn(
     predictor = None
     if settings.predict:
         predictor = learn_predictor(
-            module, dataset, task, decay, settings, start, generator, workers
+            module,
+            dataset,
+            task,
+            decay,
+            settings,
+            start,
+            generator,
+            workers,
+            progress,
         )
         if not all(np.isfinite(w).all() for w in (predictor.skip, *_flat(predictor))):
             raise diverged("while the prediction was learned", net.rates)

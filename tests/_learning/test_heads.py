@@ -7,7 +7,8 @@ from skorch.callbacks import Callback
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._features.prediction import Predictor
 from sk_entity._learning import predicting
-from sk_entity._learning.heads import FoldHeads, HeadNet
+from sk_entity._learning.batches import TensorRows
+from sk_entity._learning.heads import FoldHeads, mean_losses
 from sk_entity._learning.losses import OneLoss
 from sk_entity._learning.modules import Decoder
 from sk_entity._learning.rows import Rows
@@ -19,14 +20,19 @@ def squared(output, target):
     return (output[:, 0] - target).square()
 
 
+def rows_of(fold, target=None):
+    n = len(fold)
+    target = torch.randn(n) if target is None else target
+    nothing = torch.empty(n, 0)
+    return TensorRows(nothing, nothing, fold, target, torch.ones(n), torch.ones(n))
+
+
 def test_a_head_gets_no_gradient_from_the_rows_of_its_fold():
     heads = FoldHeads(3, (4,), 1, 3, torch.Generator().manual_seed(0))
-    net = HeadNet(heads, criterion=OneLoss(squared)).initialize()
-    x = torch.randn(6, 3, requires_grad=True)
     fold = torch.tensor([0, 0, 0, 1, 1, 1])
-    output = net.module_(x)
+    output = heads(torch.randn(6, 3))
     output.retain_grad()
-    net.get_loss(output, (torch.randn(6), torch.ones(6), fold)).backward()
+    mean_losses(OneLoss(squared), output, rows_of(fold)).backward()
     teaches = (output.grad[:, :, 0] != 0).numpy()
     np.testing.assert_array_equal(teaches[0], fold != 0)
     np.testing.assert_array_equal(teaches[1], fold != 1)
@@ -64,7 +70,11 @@ def test_heads_are_trained_only_where_the_decoder_cannot_predict(monkeypatch):
 
 def test_the_predictor_is_the_stacked_heads_in_numpy():
     heads = FoldHeads(5, (8, 4), 2, 3, torch.Generator().manual_seed(1))
-    torch.nn.init.normal_(heads.skip)
+    weights, biases, skip = (
+        [part.detach() for part in parts] for parts in heads.layers()
+    )
+    skip = torch.stack(skip).normal_()
+    heads.layers()[2].data.copy_(skip)
     rng = np.random.default_rng(0)
     vectors = [rng.normal(size=(50, d)).astype(np.float32) for d in (2, 3)]
 
@@ -75,10 +85,9 @@ def test_the_predictor_is_the_stacked_heads_in_numpy():
     predictor = Predictor(
         scaler=NoNumbers(),
         layers=[
-            (w.detach().numpy(), b.detach().numpy())
-            for w, b in zip(heads.weights, heads.biases, strict=True)
+            (w.mT.numpy(), b.numpy()) for w, b in zip(weights, biases, strict=True)
         ],
-        skip=heads.skip.detach().numpy(),
+        skip=skip.mT.numpy(),
         objective=Objective((Goal("", "continuous", None, "squared_error"),) * 2),
         units=(Units(10.0, 2.0),) * 2,
     )

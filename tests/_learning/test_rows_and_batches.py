@@ -137,10 +137,12 @@ def test_a_row_is_never_shown_to_its_own_table(n_views):
     net = EntityNet(
         None, criterion=None, n_folds=3, n_views=n_views, generator=torch.Generator()
     )
-    own = torch.arange(300, dtype=torch.int32)[:, None] % 3
-    table = net._views(own)
+    own = torch.arange(300) % 3
+    table, seen = net._learners(own)
     assert table.shape == (300, n_views)
-    assert (table != own).all()
+    assert (table != own[:, None]).all()
+    assert (seen.sum(dim=1) == n_views).all()
+    assert (seen.gather(1, table) == 1).all()
     assert (table.sort(dim=1).values.diff(dim=1) > 0).all()  # distinct
     shown = table.flatten().bincount(minlength=4) / table.numel()  # 3 sees all rows
     torch.testing.assert_close(shown, torch.tensor([2, 2, 2, 3]) / 9, rtol=0, atol=0.06)

@@ -35,11 +35,11 @@ def test_look_up_equals_a_slow_reference(lazy):
     codes, table = make_batch()
     vectors = tables(codes, torch.as_tensor(table))
     loaded = tables.load(codes, LazyAdam(tables.parameters()))
-    view = loaded.look_up(torch.as_tensor(table, dtype=torch.int32)[:, None])
-    torch.testing.assert_close(view.deviation[:, 0] + tables.priors(), vectors)
+    own = loaded.deviation[torch.arange(20), torch.as_tensor(table)]
+    torch.testing.assert_close(own + tables.priors(), vectors)
     matrices = [matrix.numpy() for matrix in tables.tables()]
     for i, k in enumerate(table):
-        expected = [matrices[j][k, codes[i, j]] for j in tables.order]
+        expected = [matrices[j][k, codes[i, j]] for j in range(3)]
         np.testing.assert_array_equal(vectors[i].detach(), np.concatenate(expected))
 
 
@@ -53,29 +53,25 @@ def test_learning_adds_up_losses_and_penalties(lazy):
     codes[:5, 1] = 0
     for j, matrix in enumerate(_deviations(tables)):
         matrix[0 if j else slice(0, 1)] = 0
-    views = torch.as_tensor(
-        np.stack([table, (table + 1) % N_TABLES], axis=1), dtype=torch.int32
-    )
+    seen = torch.ones(20, N_TABLES).scatter_(1, torch.as_tensor(table)[:, None], 0.0)
     optimizer = LazyAdam(tables.parameters())
     loaded = tables.load(codes, optimizer)
-    view = loaded.look_up(views)
-    gradient = torch.randn(view.deviation.shape)
-    strength = torch.rand(20)
-    loaded.learn(view, gradient, strength)
+    gradient, strength = torch.randn(loaded.deviation.shape), torch.rand(20)
+    loaded.learn(gradient, strength, seen)
     actual = _gradients(tables, optimizer)
 
     reference = make_tables(lazy)
     reference.load_state_dict(tables.state_dict())
     leaves = [matrix.clone().requires_grad_() for matrix in _deviations(reference)]
     loss, start = 0.0, 0
-    for j in tables.order:
+    for j in range(3):
         share = (1 / (codes[:, j] + 1)) * (codes[:, j] > 0)
         known = (codes[:, j] > 0)[:, None]
-        for v in range(2):
-            delta = leaves[j][codes[:, j].long(), views[:, v].long()]
+        for v in range(N_TABLES):
+            delta = leaves[j][codes[:, j].long(), v]
             part = gradient[:, v, start : start + DIMS[j]]
-            loss = loss + (delta * part * known).sum()
-            penalty = delta.square().sum(1) * share * strength
+            loss = loss + (delta * part * known * seen[:, v, None]).sum()
+            penalty = delta.square().sum(1) * share * strength * seen[:, v]
             loss = loss + 0.5 * penalty.sum()
         start += DIMS[j]
     loss.backward()
@@ -86,28 +82,21 @@ def test_learning_adds_up_losses_and_penalties(lazy):
 
 def _deviations(tables):
     """Views of each column's deviations, (n_codes, n_tables, dim)."""
-    found = [None] * 3
-    for deviation, columns in zip(tables.deviation, tables.blocks, strict=True):
-        start, flat = 0, deviation.detach().view(-1)
-        for j in columns:
-            size = N_CODES[j] * N_TABLES * DIMS[j]
-            shape = (N_CODES[j], N_TABLES, DIMS[j])
-            found[j] = flat[start : start + size].view(shape)
-            start += size
-    return found
+    return [
+        tables.both(j)[0].view(N_CODES[j], N_TABLES, DIMS[j]) for j in range(len(DIMS))
+    ]
 
 
 def _gradients(tables, optimizer):
     """Gradients of each column's deviations, wherever the step is to find them."""
-    found = make_tables([any([j] == g for g in tables.blocks[1:]) for j in range(3)])
-    for i, deviation in enumerate(tables.deviation):
-        target = found.deviation[i].data.zero_()
-        if tables.is_lazy(i):
-            rows = optimizer._loaded[deviation]
-            target.index_copy_(0, rows.index, rows.gradient)
-        else:
-            target.copy_(deviation.grad)
-    return _deviations(found)
+    found = []
+    for j in range(len(DIMS)):
+        gradient = tables.both(j)[1].clone()
+        if tables.is_lazy(j):
+            rows = optimizer._loaded[tables.parameter(j)]
+            gradient.zero_().index_copy_(0, rows.index, rows.gradient)
+        found.append(gradient.view(N_CODES[j], N_TABLES, DIMS[j]))
+    return found
 
 
 def test_unknown_codes_have_the_prior():
