@@ -1,13 +1,14 @@
 """Data with known truth, and real data from an installed package; no downloads."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
-__all__ = ["load_movielens", "make_entities"]
+__all__ = ["load_movielens", "make_entities", "make_latent_factors"]
 
 
 def make_entities(
@@ -77,6 +78,85 @@ def make_entities(
         frame[f"z_{i}"] = z[:, i - 1]
     y = score if target == "continuous" else (score > 0).astype(int)
     return Bunch(X=frame, y=y, vectors=vectors)
+
+
+def make_latent_factors(
+    n_rows: int = 100_000,
+    *,
+    n_categories: Sequence[int] = (7, 12, 50, 1115, 5000, 30_000),
+    n_factors: int = 3,
+    n_clusters: int = 12,
+    noise: float = 0.5,
+    random_state: Any = None,
+) -> Bunch:
+    """Generate skewed categories whose latent factors multiply.
+
+    Every category has three or more latent factors ``f``, near those of one of a few
+    clusters, and comes up with a probability like one over its rank. All columns but
+    the first and the last carry signal, of which no mean of a category knows the most::
+
+        score = sum over j of (f[j][2] + f[j][1] * z[j % 3])
+              + sum over neighbours j, k of f[j][0] * f[k][0]
+
+    Parameters
+    ----------
+    n_rows : int, default=100_000
+        Number of rows.
+    n_categories : sequence of int, default=(7, 12, 50, 1115, 5000, 30_000)
+        Number of categories of each categorical column, at least three columns.
+    n_factors : int, default=3
+        Latent factors of a category, at least 3.
+    n_clusters : int, default=12
+        Clusters of each column's categories.
+    noise : float, default=0.5
+        Standard deviation of the noise, in standard deviations of the score.
+    random_state : int, RandomState instance or None, default=None
+        Source of all draws.
+
+    Returns
+    -------
+    data : Bunch
+        ``X``: DataFrame of shape (n_rows, n_columns + 3), the last three numeric;
+        ``y``: ndarray of shape (n_rows,); ``vectors``: dict of column to DataFrame of
+        shape (n_categories, n_factors), the truth, indexed by category value;
+        ``informative``: list of str, the columns that carry signal.
+
+    Examples
+    --------
+    >>> from sk_entity.datasets import make_latent_factors
+    >>> data = make_latent_factors(100, n_categories=(3, 5, 9), random_state=0)
+    >>> list(data.X), data.informative, data.vectors["entity_2"].shape
+    (['entity_0', 'entity_1', 'entity_2', 'z_0', 'z_1', 'z_2'], ['entity_1'], (9, 3))
+    """
+    if n_factors < 3 or len(n_categories) < 3:
+        raise ValueError(
+            "n_factors must be at least 3, and n_categories name at least 3 columns; "
+            f"got {n_factors} and {list(n_categories)}."
+        )
+    rng = check_random_state(random_state)
+    z = rng.normal(size=(n_rows, 3))
+    columns, vectors, factors = {}, {}, []
+    for j, n in enumerate(n_categories):
+        name, width = f"entity_{j}", len(str(n - 1))
+        centers = rng.normal(size=(n_clusters, n_factors))
+        truth = centers[rng.randint(n_clusters, size=n)]
+        truth = truth + 0.3 * rng.normal(size=truth.shape)
+        chances = 1 / (np.arange(n) + 5.0)
+        codes = rng.choice(n, size=n_rows, p=chances / chances.sum())
+        values = np.array([f"{'abcdefgh'[j % 8]}{i:0{width}d}" for i in range(n)])
+        values = rng.permutation(values)  # the order of names tells nothing
+        columns[name] = values[codes]
+        vectors[name] = pd.DataFrame(truth, index=pd.Index(values, name=name))
+        factors.append(truth[codes])
+    informative = list(columns)[1:-1]
+    carried = factors[1:-1]
+    score = sum(f[:, 2] + f[:, 1] * z[:, j % 3] for j, f in enumerate(carried))
+    score = score + sum(a[:, 0] * b[:, 0] for a, b in pairwise(carried))
+    y = score / score.std() + noise * rng.normal(size=n_rows)
+    frame = pd.DataFrame(columns)
+    for i in range(3):
+        frame[f"z_{i}"] = z[:, i]
+    return Bunch(X=frame, y=y, vectors=vectors, informative=informative)
 
 
 def load_movielens() -> Bunch:

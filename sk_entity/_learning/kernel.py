@@ -214,6 +214,8 @@ class Kernel:
         self._total = torch.empty(self._sums.shape[1])
         self._share_out(decoder, linear)
         self._room = (torch.empty(0), torch.empty(0))
+        self._lazy = [t for t in range(len(layout.dims)) if tables.is_lazy(t)]
+        self._dense: tuple[Tensor | None, list[Callable[[], None]]] = (None, [])
 
     def _share_out(self, decoder: Decoder, linear: Sequence[nn.Linear]) -> None:
         """Let the gradients of the decoder be parts of the sums."""
@@ -235,6 +237,8 @@ class Kernel:
 
     def step(self, data: Any, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         """Compute the gradients of one batch; return its loss and outputs."""
+        if not self._module.training:
+            self._module.train()
         inputs, (target, weight, own_weight) = data
         module, batch, n_rows = self._module, self._pass.batch, len(weight)
         tables, own = module.tables, inputs["table"]
@@ -297,26 +301,42 @@ class Kernel:
         table, place, code, _ = self._pointers
         by_column = codes.T.contiguous()
         start, stride = by_column.data_ptr(), by_column.stride(0) * 4
-        tasks, held = list[Callable[[], None]](), [by_column]
+        held = [by_column]
         for j in range(len(layout.table_of)):
             code[j] = place[j] = start + j * stride
-        for t in range(len(layout.dims)):
+        tasks = self._dense_tasks()
+        for t in self._lazy:
             own = layout.columns(t)
-            if tables.is_lazy(t):
-                assert isinstance(optimizer, LazyAdam)
-                index = by_column[own].flatten().long()
-                weight, gradient, places = optimizer.load(tables.parameter(t), index)
-                rows = places.to(torch.int32).view(len(own), -1)
-                for j, row in zip(own, rows, strict=True):
-                    place[j] = _at(row)
-                held.append(rows)
-            else:
-                weight, gradient = tables.both(t)
-            for j in own:
-                table[j] = _at(weight)
-            held += [weight, gradient]
+            assert isinstance(optimizer, LazyAdam)
+            index = by_column[own].flatten().long()
+            weight, gradient, places = optimizer.load(tables.parameter(t), index)
+            rows = places.to(torch.int32).view(len(own), -1)
+            for j, row in zip(own, rows, strict=True):
+                table[j], place[j] = _at(weight), _at(row)
+            held += [weight, gradient, rows]
             tasks.append(partial(self._add, own, gradient.data_ptr()))
         return tasks, held
+
+    def _dense_tasks(self) -> list[Callable[[], None]]:
+        """Return the tasks of tables that stand still in memory; clear gradients."""
+        tables, layout = self._module.tables, self._module.tables.layout
+        dense = [t for t in range(len(layout.dims)) if not tables.is_lazy(t)]
+        if not dense:
+            return []
+        parameter = tables.parameter(dense[0])
+        gradients, tasks = self._dense
+        if gradients is None or parameter.grad is not gradients:
+            tasks = []
+            for t in dense:
+                weight, gradient = tables.both(t)
+                for j in layout.columns(t):
+                    self._pointers[0][j] = _at(weight)
+                tasks.append(partial(self._add, layout.columns(t), _at(gradient) or 0))
+            gradients = parameter.grad
+            assert gradients is not None
+            self._dense = gradients, tasks
+        gradients.zero_()
+        return list(tasks)
 
     def _add(self, columns: Sequence[int], gradient: int) -> None:
         assert _kernel is not None

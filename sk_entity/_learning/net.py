@@ -83,9 +83,9 @@ class EntityNet(InterruptibleNet):
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute the gradients of one batch; see the class."""
-        self._set_training(True)
         if self.kernel is not None:
             return self.kernel.step(batch, self.optimizer_)
+        self._set_training(True)
         inputs, (target, weight, own_weight) = batch
         module, own, numeric = self.module_, inputs["table"].long(), inputs["numeric"]
         loaded = module.tables.load(inputs["codes"], self.optimizer_)
@@ -190,7 +190,8 @@ class EntityNet(InterruptibleNet):
         rates = [c for _, c in self.callbacks_ if isinstance(c, HotThenCool)]
         total, n_rows, n_batches = torch.zeros((), device=self.device), 0, 0
         for batch in iterator:
-            self.optimizer_.zero_grad(set_to_none=False)
+            if self.kernel is None:
+                self.optimizer_.zero_grad(set_to_none=False)
             loss = self.train_step_single(batch)["loss"]
             self.optimizer_.step()
             for rate in rates:

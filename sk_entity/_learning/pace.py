@@ -10,8 +10,8 @@ from sk_entity._progress import TABLES, Progress
 
 #: Share of a training of a given length that is hot.
 HOT = 0.25
-#: Flat: an interval gains less than this share of what was gained since the first.
-_FLAT = 0.05
+#: Flat: an interval gains less than these shares of the loss, and of what was gained.
+_FLAT, _FLAT_GAIN = 0.001, 0.005
 #: Steps of an interval, at least: the loss of fewer says little.
 _INTERVAL = 32
 
@@ -83,7 +83,8 @@ class HotThenCool(Callback):
             sum(self.losses_[i : i + size]) / size
             for i in range(0, len(self.losses_), size)
         ]
-        return means[-2] - means[-1] < _FLAT * (means[0] - means[-1])
+        least = max(_FLAT * abs(means[-1]), _FLAT_GAIN * (means[0] - means[-1]))
+        return means[-2] - means[-1] < least
 
 
 class EpochReport(Callback):

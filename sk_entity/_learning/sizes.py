@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sk_entity.exceptions import ColumnError
 
 #: Optimizer steps of ``max_epochs="auto"``, at most.
-STEP_BUDGET = 4000
+STEP_BUDGET = 1600
 #: ... and passes: tiny data would otherwise be seen thousands of times.
 MAX_AUTO_EPOCHS = 100
 #: Trees split along axes: more coordinates than this never helped a tree ensemble.
@@ -183,9 +183,9 @@ def schedule(
     and the automatic number of epochs spends ``budget`` steps in at most
     100 epochs: what small data needs is updates, not passes.
 
-    >>> schedule(7_000, "auto", "auto", budget=4000)
-    Schedule(batch_size=256, epochs=100, steps=2800)
-    >>> schedule(2_000_000, "auto", 2, budget=4000)
+    >>> schedule(7_000, "auto", "auto", budget=1600)
+    Schedule(batch_size=256, epochs=58, steps=1624)
+    >>> schedule(2_000_000, "auto", 2, budget=1600)
     Schedule(batch_size=2048, epochs=2, steps=1954)
     """
     if batch_size == "auto":

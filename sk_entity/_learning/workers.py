@@ -1,5 +1,6 @@
 """Threads that share the parts of a batch, whose number the parts do not know."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -46,20 +47,28 @@ class Workers:
             self._pool = None
 
     def run(self, tasks: Sequence[Callable[[], None]]) -> None:
-        """Run all tasks, the first of them in the calling thread."""
+        """Run all tasks, in the calling thread, too."""
         if self._pool is None or len(tasks) < 2:
             for task in tasks:
                 task()
             return
-        later = [self._pool.submit(task) for task in tasks[1:]]
+        left = deque(tasks)
+
+        def work() -> None:
+            while left:
+                try:
+                    task = left.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                task()
+
+        n_others = min(self.n_threads, len(tasks)) - 1
+        others = [self._pool.submit(work) for _ in range(n_others)]
         try:
-            tasks[0]()
-            # What no thread has begun is done here.
-            for task, future in reversed(list(zip(tasks[1:], later, strict=True))):
-                if future.cancel():
-                    task()
+            work()
         finally:
             # Tasks write into tensors that are freed when an error goes up.
-            for future in later:
-                if not future.cancel():
-                    future.result()
+            left.clear()
+            for other in others:
+                if not other.cancel():
+                    other.result()
