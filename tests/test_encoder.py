@@ -359,10 +359,20 @@ def test_constant_columns_and_targets(cities):
     assert np.isfinite(out).all()
 
 
-def test_progress_bar(cities, capsys):
+def test_progress_is_told_in_lines(cities, capsys):
     X, y = cities
-    EntityEmbeddingEncoder(verbose=1, **FAST).fit(X, y)
-    assert "2/2" in capsys.readouterr().err
+    EntityEmbeddingEncoder(verbose=1, max_epochs=8, random_state=0).fit(X, y)
+    lines = capsys.readouterr().err.splitlines()
+    assert all(line.startswith("entity embeddings: ") for line in lines)
+    shares = [int(line.split("%")[0].split()[-1]) for line in lines]
+    assert shares == sorted(shares)
+    assert len(shares) > 5
+    assert shares[-1] == 100
+    assert all(" s left" in line for line in lines[:-1])
+    assert "done in" in lines[-1]
+    told = "\n".join(lines)
+    assert "epoch 4 of 8 at most, loss" in told
+    assert "predictions" in told or "crosses" in told
 
 
 def test_silent_by_default(cities, capsys):

@@ -10,10 +10,10 @@ from sk_entity._progress import TABLES, Progress
 
 #: Share of a training of a given length that is hot.
 HOT = 0.25
-#: Flat: an interval gains less than these shares of the loss, and of what was gained.
-_FLAT, _FLAT_GAIN = 0.001, 0.005
+#: Flat: an interval gains less than this share of what was gained since the first.
+_FLAT = 0.03
 #: Steps of an interval, at least: the loss of fewer says little.
-_INTERVAL = 32
+_INTERVAL = 64
 
 
 class HotThenCool(Callback):
@@ -83,8 +83,7 @@ class HotThenCool(Callback):
             sum(self.losses_[i : i + size]) / size
             for i in range(0, len(self.losses_), size)
         ]
-        least = max(_FLAT * abs(means[-1]), _FLAT_GAIN * (means[0] - means[-1]))
-        return means[-2] - means[-1] < least
+        return means[-2] - means[-1] <= _FLAT * max(means[0] - means[-1], 0.0)
 
 
 class EpochReport(Callback):

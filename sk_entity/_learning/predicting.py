@@ -70,7 +70,9 @@ def _fit_heads(
     # More rows than a budget of batches reads would only take memory.
     rows = dataset.sample(HEAD_BUDGET * int(size), generator)
     rows = rows.to(device_of(settings.device))
-    plan = schedule(len(rows), size, passes, budget=HEAD_BUDGET)
+    plan = schedule(len(rows), size, "auto", budget=HEAD_BUDGET)
+    if passes != "auto" and int(passes) < plan.epochs:
+        plan = schedule(len(rows), size, passes, budget=HEAD_BUDGET)
     heads = FoldHeads(
         module.tables.prior_of.numel() + task.n_numeric,
         settings.head_units,

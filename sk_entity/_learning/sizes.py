@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sk_entity.exceptions import ColumnError
 
 #: Optimizer steps of ``max_epochs="auto"``, at most.
-STEP_BUDGET = 1600
+STEP_BUDGET = 2800
 #: ... and passes: tiny data would otherwise be seen thousands of times.
 MAX_AUTO_EPOCHS = 100
 #: Trees split along axes: more coordinates than this never helped a tree ensemble.
@@ -179,17 +179,17 @@ def schedule(
 ) -> Schedule:
     """Resolve ``batch_size`` and ``max_epochs`` for ``n_rows`` training rows.
 
-    The automatic batch is a twentieth of the rows as a power of two in 128 .. 2048,
+    The automatic batch is a fortieth of the rows as a power of two in 128 .. 2048,
     and the automatic number of epochs spends ``budget`` steps in at most
     100 epochs: what small data needs is updates, not passes.
 
-    >>> schedule(7_000, "auto", "auto", budget=1600)
-    Schedule(batch_size=256, epochs=58, steps=1624)
-    >>> schedule(2_000_000, "auto", 2, budget=1600)
+    >>> schedule(7_000, "auto", "auto", budget=2800)
+    Schedule(batch_size=128, epochs=51, steps=2805)
+    >>> schedule(2_000_000, "auto", 2, budget=2800)
     Schedule(batch_size=2048, epochs=2, steps=1954)
     """
     if batch_size == "auto":
-        batch_size = min(2048, max(128, 2 ** round(math.log2(max(n_rows / 20, 1)))))
+        batch_size = min(2048, max(128, 2 ** round(math.log2(max(n_rows / 40, 1)))))
     per_epoch = math.ceil(n_rows / int(batch_size))
     if max_epochs == "auto":
         max_epochs = min(MAX_AUTO_EPOCHS, math.ceil(budget / per_epoch))
