@@ -14,8 +14,10 @@ from sk_entity.exceptions import ColumnError
 
 #: Optimizer steps of ``max_epochs="auto"``, at most.
 STEP_BUDGET = 2800
-#: ... and passes: tiny data would otherwise be seen thousands of times.
-MAX_AUTO_EPOCHS = 100
+#: ... and passes, with batches below the largest, and with those: tiny data would
+#: otherwise be seen thousands of times.
+MAX_AUTO_EPOCHS, MAX_LARGE_EPOCHS = 40, 80
+_LARGEST_BATCH = 2048
 #: Trees split along axes: more coordinates than this never helped a tree ensemble.
 MAX_AUTO_DIM = 8
 
@@ -180,18 +182,20 @@ def schedule(
     """Resolve ``batch_size`` and ``max_epochs`` for ``n_rows`` training rows.
 
     The automatic batch is a fortieth of the rows as a power of two in 128 .. 2048,
-    and the automatic number of epochs spends ``budget`` steps in at most
-    100 epochs: what small data needs is updates, not passes.
+    and the automatic number of epochs spends ``budget`` steps in at most 40 epochs, or
+    80 with the largest batches.
 
     >>> schedule(7_000, "auto", "auto", budget=2800)
-    Schedule(batch_size=128, epochs=51, steps=2805)
+    Schedule(batch_size=128, epochs=40, steps=2200)
     >>> schedule(2_000_000, "auto", 2, budget=2800)
     Schedule(batch_size=2048, epochs=2, steps=1954)
     """
     if batch_size == "auto":
-        batch_size = min(2048, max(128, 2 ** round(math.log2(max(n_rows / 40, 1)))))
+        batch_size = min(_LARGEST_BATCH, max(128, 2 ** round(math.log2(max(n_rows / 40, 1)))))
     per_epoch = math.ceil(n_rows / int(batch_size))
     if max_epochs == "auto":
-        max_epochs = min(MAX_AUTO_EPOCHS, math.ceil(budget / per_epoch))
+        large = int(batch_size) >= _LARGEST_BATCH
+        most = MAX_LARGE_EPOCHS if large else MAX_AUTO_EPOCHS
+        max_epochs = min(most, math.ceil(budget / per_epoch))
     epochs = int(max_epochs)
     return Schedule(int(batch_size), epochs, epochs * per_epoch)

@@ -187,5 +187,6 @@ def test_sizes():
     assert auto_dim(0, 0) == auto_dim(5000, 2.5) == 1
     plan = schedule(10_000_000, "auto", "auto", budget=4000)
     assert (plan.batch_size, plan.epochs) == (2048, 1)
-    assert schedule(30, "auto", "auto", budget=4000).epochs == 100
+    assert schedule(30, "auto", "auto", budget=4000).epochs == 40
+    assert schedule(75_000, "auto", "auto", budget=4000).epochs == 80
     assert schedule(1000, 100, 7, budget=4000).steps == 70
