@@ -191,7 +191,9 @@ def schedule(
     Schedule(batch_size=2048, epochs=2, steps=1954)
     """
     if batch_size == "auto":
-        batch_size = min(_LARGEST_BATCH, max(128, 2 ** round(math.log2(max(n_rows / 40, 1)))))
+        batch_size = min(
+            _LARGEST_BATCH, max(128, 2 ** round(math.log2(max(n_rows / 40, 1))))
+        )
     per_epoch = math.ceil(n_rows / int(batch_size))
     if max_epochs == "auto":
         large = int(batch_size) >= _LARGEST_BATCH
