@@ -1,5 +1,8 @@
 """Same seed, same bits; and nothing of the user's process changes."""
 
+import contextlib
+import hashlib
+import os
 import subprocess
 import sys
 import threading
@@ -11,6 +14,8 @@ import torch
 from joblib import Parallel, delayed
 
 from sk_entity import EntityEmbeddingEncoder
+from sk_entity._learning.isolation import isolated
+from sk_entity._learning.workers import Workers
 from sk_entity.datasets import make_entities
 
 DATA = make_entities(400, n_categories=(9, 5), random_state=0)
@@ -41,15 +46,94 @@ def test_same_bits_in_other_processes_and_threads(backend):
         np.testing.assert_array_equal(result, features())
 
 
-def test_same_bits_whatever_the_thread_count():
-    expected = features()
+#: Batches of several parts, which threads share, and a table that is updated lazily.
+LARGE = make_entities(3000, n_categories=(9, 5, 900), random_state=0)
+DIGEST = """
+import hashlib, multiprocessing, sys
+from sk_entity import EntityEmbeddingEncoder
+from sk_entity.datasets import make_entities
+
+def digest():
+    data = make_entities(3000, n_categories=(9, 5, 900), random_state=0)
+    encoder = EntityEmbeddingEncoder(batch_size=1024, max_epochs=2, random_state=0)
+    return hashlib.sha256(encoder.fit_transform(data.X, data.y).tobytes()).hexdigest()
+
+if __name__ == "__main__":
+    found = [digest()]
+    if sys.argv[1:] == ["fork"]:
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            found.append(pool.apply_async(digest).get(timeout=100))
+    print(*found)
+"""
+
+
+def large_features(**params):
+    encoder = EntityEmbeddingEncoder(
+        batch_size=1024, max_epochs=2, random_state=0, **params
+    )
+    return encoder.fit_transform(LARGE.X, LARGE.y)
+
+
+@contextlib.contextmanager
+def threads(n):
     before = torch.get_num_threads()
+    torch.set_num_threads(n)
     try:
-        torch.set_num_threads(2)
-        np.testing.assert_array_equal(features(), expected)
-        assert torch.get_num_threads() == 2
+        yield
+        assert torch.get_num_threads() == n
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("params", [{}, {"cv": None}, {"net": torch.nn.Linear}])
+def test_same_bits_whatever_the_thread_count(params):
+    with threads(1):
+        expected = large_features(**params)
+    for n in (2, 3, 16):
+        with threads(n):
+            np.testing.assert_array_equal(large_features(**params), expected)
+
+
+def test_same_bits_in_fresh_processes_and_forks():
+    expected = hashlib.sha256(large_features().tobytes()).hexdigest()
+    for n_threads, mode in (("1", []), ("2", ["fork"])):
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", DIGEST, *mode],
+            env=os.environ | {"OMP_NUM_THREADS": n_threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert set(done.stdout.split()) == {expected}
+        assert len(done.stdout.split()) == 1 + len(mode)
+
+
+def test_fits_that_run_at_once_share_the_threads(monkeypatch):
+    """Each takes its part of what torch may use, and leaves that as it was."""
+    found = []
+    enter = Workers.__enter__
+
+    def watch(workers):
+        found.append(workers.n_threads)
+        return enter(workers)
+
+    monkeypatch.setattr(Workers, "__enter__", watch)
+    with threads(4), isolated(0), isolated(1), isolated(2):
+        pass
+    assert found == [4, 2, 1]
+
+
+def test_an_error_in_a_thread_goes_up():
+    done = []
+
+    def fail():
+        raise ValueError("here")
+
+    with Workers(3) as workers, pytest.raises(ValueError, match="here"):
+        workers.run([lambda: done.append(1), fail, fail])
+    with Workers(2) as workers:
+        workers.run([lambda: done.append(2)] * 50)
+    assert done.count(2) == 50
 
 
 def test_a_random_state_instance_advances():
@@ -64,22 +148,22 @@ def test_global_state_is_left_alone(seed):
     numpy_state = np.random.get_state()[1].copy()  # noqa: NPY002
     torch_state = torch.get_rng_state()
     filters = list(warnings.filters)
-    threads = torch.get_num_threads()
+    n_threads = torch.get_num_threads()
     grad = torch.is_grad_enabled()
     features(seed, **DROPOUT)
     np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert warnings.filters == filters
-    assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == n_threads
     assert torch.is_grad_enabled() == grad
 
 
 def test_global_state_survives_concurrent_fits_and_errors():
     torch_state = torch.get_rng_state()
-    threads = [threading.Thread(target=features, args=(s,)) for s in range(3)]
-    for thread in threads:
+    running = [threading.Thread(target=features, args=(s,)) for s in range(3)]
+    for thread in running:
         thread.start()
-    for thread in threads:
+    for thread in running:
         thread.join()
     with pytest.raises(ValueError, match="no_such_argument"):
         features(net_params={"no_such_argument": 1})
