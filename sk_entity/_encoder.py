@@ -156,14 +156,18 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Share of the codes replaced by "unknown" in training. It trains the unknown
         vector.
     max_epochs : "auto" or int, default="auto"
-        Passes over the rows; ``"auto"`` spends a budget of 4,000 optimizer steps.
+        Passes over the rows, of which rates stand in the first quarter and then fall
+        to zero. ``"auto"`` plans 2,800 optimizer steps, at most 40 passes (80 with
+        batches of 2,048 rows), and lets rates fall as soon as ``train_loss``, which is
+        out-of-fold, is flat. A small number is a preset for the impatient: see
+        ``docs/performance.md`` for what it costs in quality.
     batch_size : "auto" or int, default="auto"
         Rows a step; ``"auto"`` is a fortieth of the rows as a power of two in 128 ..
         2048.
     learning_rate : float, default=0.02
-        Start of the cosine schedule for the tables; the decoder gets a tenth of it.
-        With large batches, which show each row to few of the folds' tables, these
-        learn at up to three times the rate.
+        Where the tables' rate starts; the decoder gets three tenths of it, the heads
+        of the prediction twice as much. With large batches, which show each row to
+        some of the folds' tables, these learn at up to three times the rate.
     early_stopping : bool, default=False
         Stop after a quarter of the planned epochs without a better ``valid_loss`` and
         go back to the best. A tenth of the rows give that loss: the decoder does not
@@ -175,12 +179,14 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         ``"optimizer__weight_decay"`` (L2 penalty of the decoder; default: 25 over the
         number of rows, at most 1e-3), ``"module__dropout"`` (after each hidden layer of
         the perceptron; default: 0), ``"callbacks"`` (skorch callbacks, added to the
-        encoder's own; an LRScheduler takes the place of the cosine), ``"compile"``
+        encoder's own; an LRScheduler takes the place of the
+        encoder's own schedule), ``"compile"``
         (whether torch compiles the decoder), and so on.
     device : str, default="auto"
         Where to train: a torch device, or ``"auto"`` for a GPU if there is one.
     verbose : int, default=0
-        1 shows a progress bar.
+        1 says how far the fit is and how long it will still take, in lines on the
+        standard error stream.
     warm_start : bool, default=False
         Whether :meth:`fit` keeps the decoder of the last fit as it is, so that vectors
         stay in the same space, its categories and its output columns. Training rows
@@ -209,7 +215,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Output columns of each input column, of each cross (``"a*b"``) and of the
         prediction (``"prediction"``), to sum importances.
     history_ : DataFrame of shape (n_epochs, n_values)
-        Losses and seconds of each epoch. ``train_loss`` is computed on out-of-fold
+        Losses and seconds (``dur``) of each epoch. ``train_loss`` is computed on out-of-fold
         vectors, but the decoder has learned from its rows; ``valid_loss`` is there with
         early stopping.
     net_ : skorch.NeuralNet
