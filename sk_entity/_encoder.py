@@ -215,9 +215,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Output columns of each input column, of each cross (``"a*b"``) and of the
         prediction (``"prediction"``), to sum importances.
     history_ : DataFrame of shape (n_epochs, n_values)
-        Losses and seconds (``dur``) of each epoch. ``train_loss`` is computed on out-of-fold
-        vectors, but the decoder has learned from its rows; ``valid_loss`` is there with
-        early stopping.
+        Losses and seconds (``dur``) of each epoch. ``train_loss`` is computed on
+        out-of-fold vectors, but the decoder has learned from its rows; ``valid_loss``
+        is there with early stopping.
     net_ : skorch.NeuralNet
         The trained net, trimmed for prediction; None without categorical columns.
     n_features_in_ : int
