@@ -179,7 +179,6 @@ typedef struct {
     float *of_skip, *of_bias[MOST_LAYERS];
     float *hidden[MOST_LAYERS + 1]; /* of a block: inputs of each layer, then outputs */
     float *slope[MOST_LAYERS + 1];  /* of a block: gradients of the same */
-    float *vectors;                 /* (8, n_tables, n_coordinates) */
 } Scratch;
 
 static int64_t lay_out(const Batch *b, Scratch *s, float *memory) {
@@ -201,7 +200,6 @@ static int64_t lay_out(const Batch *b, Scratch *s, float *memory) {
         TAKE(s->hidden[i], ROWS * s->width[i]);
         TAKE(s->slope[i], ROWS * s->width[i]);
     }
-    TAKE(s->vectors, ROWS * b->n_tables * b->n_coordinates);
 #undef TAKE
     return n;
 }
@@ -268,38 +266,32 @@ INLINE void go_backward(const Batch *b, Scratch *s, int learns) {
         }
 }
 
-/* Put one table of each row, and its numbers, where the decoder reads. */
+/* Put the vectors of each row in one table, and its numbers, where the decoder reads. */
 INLINE void put_inputs(const Batch *b, Scratch *s, int64_t start, int n,
                        const int32_t *table) { /* of each row of the block */
-    int64_t w = s->width[0], d = b->n_coordinates;
-    memset(s->hidden[0], 0, 4 * ROWS * w);
-    for (int r = 0; r < n; r++) {
-        memcpy(s->hidden[0] + r * w,
-               s->vectors + (r * b->n_tables + table[r]) * d, 4 * d);
-        memcpy(s->hidden[0] + r * w + d, b->numeric + (start + r) * b->n_numeric,
-               4 * b->n_numeric);
-    }
-}
-
-INLINE void read_vectors(const Batch *b, Scratch *s, int64_t start, int n) {
-    int64_t d = b->n_coordinates, T = b->n_tables, first = 0;
+    int64_t w = s->width[0], d = b->n_coordinates, first = 0;
     for (int64_t j = 0; j < b->n_columns; j++) {
-        int64_t dim = b->dim[j];
+        int64_t dim = b->dim[j], size = b->n_tables * dim;
         for (int r = 0; r < n; r++) {
-            const float *row = b->table[j] + (int64_t)b->place[j][start + r] * T * dim;
-            for (int64_t t = 0; t < T; t++)
-                for (int64_t c = 0; c < dim; c++)
-                    s->vectors[(r * T + t) * d + first + c] =
-                        row[t * dim + c] + b->prior[first + c];
+            const float *row = b->table[j] + b->place[j][start + r] * size;
+            float *x = s->hidden[0] + r * w + first;
+            row += table[r] * dim;
+            for (int64_t c = 0; c < dim; c++) x[c] = row[c] + b->prior[first + c];
         }
         first += dim;
     }
+    for (int r = 0; r < n; r++)
+        memcpy(s->hidden[0] + r * w + d, b->numeric + (start + r) * b->n_numeric,
+               4 * b->n_numeric);
 }
 
-/* The table that learns from a row in some step: neighbours in a ring without its own. */
+/* The table that learns from a row in some step: neighbours in a ring without its own.
+   Divisions would take longer than all else that is done for a row and a column. */
 INLINE int64_t learner(const Batch *b, int64_t row, int64_t step) {
-    int64_t n_folds = b->n_tables - 1;
-    return (b->own[row] + 1 + (b->first[row] + step) % n_folds) % b->n_tables;
+    int64_t n_folds = b->n_tables - 1, turn = b->first[row] + step, t;
+    if (turn >= n_folds) turn -= n_folds;
+    t = b->own[row] + 1 + turn;
+    return t >= b->n_tables ? t - b->n_tables : t;
 }
 
 /* Set the slopes of a block's outputs; return the sum of the losses. */
@@ -321,7 +313,7 @@ static void run_block(const Batch *b, Scratch *s, int64_t start, int n, float *s
     int64_t L = b->n_layers, n_out = b->size[L], m = s->width[L], w = s->width[0];
     int64_t d = b->n_coordinates, T = b->n_tables;
     int32_t table[ROWS] = {0};
-    read_vectors(b, s, start, n);
+    if (n < ROWS) memset(s->hidden[0], 0, 4 * ROWS * w);
     /* The decoder learns from tables that have not seen the rows ... */
     put_inputs(b, s, start, n, b->own + start);
     go_forward(b, s);
