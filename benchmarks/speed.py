@@ -300,8 +300,8 @@ def expected_seconds(fitted, n_rows):
     """Seconds of a fit, as docs/performance.md has them."""
     epochs, dims = len(fitted.history_), [t.dim for t in fitted.embeddings_.values()]
     steps = fitted.history_["train_batch_count"].sum()
-    widest = 32 * sum(dims) + 2500
-    return 0.15 + steps * 0.8e-3 + n_rows * (epochs * widest * 1.2e-10 + 6e-6) + 0.5
+    work = 32 * sum(dims) + 2500  # of a row and pass
+    return 0.35 + steps * 0.8e-3 + n_rows * (epochs * work * 1.2e-10 + 6e-6)
 
 
 def line_cross_fitting(quick):
