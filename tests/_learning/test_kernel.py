@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._learning import heads, kernel
@@ -126,3 +127,20 @@ def test_the_kernel_refuses_what_it_cannot_read():
         kernel._kernel.part("a", 0, 0, 0)
     with pytest.raises(TypeError):
         kernel._kernel.column(0, "a", 0)
+
+
+def test_a_callback_that_listens_to_batches_changes_nothing():
+    """skorch's own loop then runs, which records every batch and clears gradients."""
+
+    class Listen(Callback):
+        def on_batch_end(self, net, **kwargs):
+            self.heard_ = getattr(self, "heard_", 0) + 1
+
+    def features(**params):
+        encoder = EntityEmbeddingEncoder(random_state=0, **params)
+        return encoder.fit_transform(X, DATA.y), encoder.history_
+
+    quiet, history = features()
+    heard, same = features(net_params={"callbacks": [Listen()]})
+    np.testing.assert_array_equal(heard, quiet)
+    np.testing.assert_allclose(same["train_loss"], history["train_loss"], rtol=1e-5)
