@@ -143,8 +143,9 @@ def can_run(module: EmbeddingNet, criterion: nn.Module, device: str) -> bool:
     return (
         _kernel is not None
         and device == "cpu"
-        and module.decoder_is_ours
-        and isinstance(decoder, Decoder)
+        and type(decoder) is Decoder
+        and not decoder.dropout
+        and decoder._compiled_call_impl is None
         and len(decoder.linear) <= _MOST_LAYERS
         and isinstance(criterion, OneLoss)
         and criterion.written_out is not None
@@ -213,7 +214,7 @@ class Kernel:
         batch.sums, batch.n_sums = _at(self._sums), self._sums.shape[1]
         self._total = torch.empty(self._sums.shape[1])
         self._share_out(decoder, linear)
-        self._room = (torch.empty(0), torch.empty(0))
+        self._gradient = torch.empty(0)
         self._lazy = [t for t in range(len(layout.dims)) if tables.is_lazy(t)]
         self._dense: tuple[Tensor | None, list[Callable[[], None]]] = (None, [])
 
@@ -247,7 +248,9 @@ class Kernel:
         ).to(torch.int32)
         strength = weight * (self._shrinkage / n_rows)
         priors = module.tables.priors().detach()
-        output, gradient = self._rooms(n_rows)
+        # Whoever is told of the batch may keep its outputs.
+        output = torch.empty(n_rows, batch.size[batch.n_layers])
+        gradient = self._room(n_rows)
         held = [
             part.contiguous()
             for part in (inputs["numeric"], target, weight, own_weight, strength, own)
@@ -275,14 +278,12 @@ class Kernel:
         del held, held_too
         return {"loss": self._total[0].clone(), "y_pred": output}
 
-    def _rooms(self, n_rows: int) -> tuple[Tensor, Tensor]:
-        """Return where outputs and gradients of a batch are written."""
-        batch = self._pass.batch
-        n_outputs = batch.size[batch.n_layers]
-        if len(self._room[0]) != n_rows:
-            shape = (n_rows, batch.n_tables, batch.n_coordinates)
-            self._room = torch.empty(n_rows, n_outputs), torch.empty(shape)
-        return self._room
+    def _room(self, n_rows: int) -> Tensor:
+        """Return where the gradients of a batch's vectors are written."""
+        if len(self._gradient) != n_rows:
+            batch = self._pass.batch
+            self._gradient = torch.empty(n_rows, batch.n_tables, batch.n_coordinates)
+        return self._gradient
 
     def _columns(
         self, codes: Tensor, optimizer: torch.optim.Optimizer

@@ -82,15 +82,6 @@ class EmbeddingNet(nn.Module):
         self.tables = tables
         self.decoder = decoder
 
-    @property
-    def decoder_is_ours(self) -> bool:
-        """Whether the decoder is ours, as it is: rows do not know of each other."""
-        return (
-            type(self.decoder) is Decoder
-            and not self.decoder.dropout
-            and self.decoder._compiled_call_impl is None
-        )
-
     def forward(self, codes: Tensor, numeric: Tensor, table: Tensor) -> Tensor:
         """Return the decoder's output."""
         vectors = self.tables(codes, table)

@@ -34,35 +34,10 @@ def learn_predictor(
     progress: Progress,
 ) -> Predictor:
     """Train the heads on vectors that stand still, and return them without torch."""
-    heads = _fit_heads(
-        module,
-        dataset,
-        task,
-        weight_decay,
-        settings,
-        start,
-        generator,
-        workers,
-        progress,
-    )
-    return _to_predictor(heads, task)
-
-
-def _fit_heads(
-    module: EmbeddingNet,
-    dataset: TensorRows | SpooledRows,
-    task: Task,
-    weight_decay: float,
-    settings: Settings,
-    start: Start,
-    generator: torch.Generator,
-    workers: Workers,
-    progress: Progress,
-) -> FoldHeads:
     # Without folds there is nobody to hide rows from. A net of the user's may be
     # anything, though, and predictions must not need torch.
     if not task.n_folds and isinstance(module.decoder, Decoder):
-        return FoldHeads.of(module.decoder)
+        return _to_predictor(FoldHeads.of(module.decoder), task)
     passes, size = settings.max_epochs, settings.batch_size
     if size == "auto":
         tables = schedule(len(dataset), size, passes, budget=STEP_BUDGET)
@@ -97,7 +72,7 @@ def _fit_heads(
         workers=workers,
         progress=progress,
     )
-    return heads
+    return _to_predictor(heads, task)
 
 
 def _start_heads(heads: FoldHeads, earlier: Predictor) -> None:

@@ -196,9 +196,7 @@ class FoldTables(nn.Module):
         read = [columns[j] for j in range(len(cells))]
         found = [column.cells.pool(column.rows) for column in read]
         deviation = found[0] if len(found) == 1 else torch.cat(found, dim=2)
-        return Loaded(
-            [columns[j] for j in sorted(columns)], deviation, self._base(cells)
-        )
+        return Loaded(read, deviation, self._base(cells))
 
     @torch.no_grad()
     def tables(self) -> list[Tensor]:
