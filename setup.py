@@ -5,8 +5,9 @@ from setuptools import Extension, setup
 setup(
     ext_modules=[
         Extension(
-            "sk_entity._learning._kernel",
-            ["sk_entity/_learning/_kernel.c"],
+            "sk_entity._compiled._kernel",
+            ["sk_entity/_compiled/_kernel.c"],
+            depends=["sk_entity/_compiled/_batch.h", "sk_entity/_compiled/_block.h"],
             # Vectors and fused products; no promise to set errno.
             extra_compile_args=["-O3", "-fno-math-errno", "-ffp-contract=fast"],
             optional=True,

@@ -16,6 +16,7 @@ from sk_entity._output import OutputContainer
 from sk_entity._row import RowReader
 from sk_entity._table import EmbeddingTable
 from sk_entity._target import Objective
+from sk_entity._validation import available_threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +186,7 @@ class Learned:
         inputs = [self.names[i] for i in self.passed]
         passed = dict(zip(self.passed, inputs, strict=True))
         output = OutputContainer(container, self.outputs, X, frame, schema, passed)
-        lookup.write(output.learned, codes, fold, numeric)
+        lookup.write(output.learned, codes, fold, numeric, available_threads())
         return output.finish()
 
     def __getstate__(self) -> dict[str, Any]:

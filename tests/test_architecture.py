@@ -23,9 +23,13 @@ ALLOWED = {
     "_target": {"_columns", "_warnings", "exceptions"},
     "losses": {"_target"},
     "_table": {"_categories", "_columns", "_files", "exceptions"},
+    "_compiled": set(),
+    "_workers": set(),
     "_features": {
         "_categories",
         "_columns",
+        "_compiled",
+        "_workers",
         "_files",
         "_table",
         "_target",
@@ -33,9 +37,11 @@ ALLOWED = {
     },
     "_learning": {
         "_categories",
+        "_compiled",
         "_features",
         "_progress",
         "_target",
+        "_workers",
         "exceptions",
     },
     # scikit-learn's side

@@ -15,7 +15,7 @@ from joblib import Parallel, delayed
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._learning.isolation import isolated
-from sk_entity._learning.workers import Workers
+from sk_entity._workers import Workers
 from sk_entity.datasets import make_entities
 
 DATA = make_entities(400, n_categories=(9, 5), random_state=0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sk_entity._categories import Codes, by_column
 from sk_entity._features.extras import Extras
+from sk_entity._workers import Workers
 
 #: Rows looked up at a time: their features stay in the processor's cache.
 _CHUNK = 4096
@@ -54,6 +55,7 @@ class Lookup:
         codes: Codes,
         table: int | NDArray[Any],
         numeric: NDArray[np.float64],
+        n_threads: int = 1,
     ) -> None:
         """Write the features of rows, each from the tables of its fold.
 
@@ -67,32 +69,49 @@ class Lookup:
         table : int or ndarray of shape (n_rows,)
         numeric : ndarray of shape (n_rows, n_numeric)
             Read for predictions only.
+        n_threads : int, default=1
+            They share the chunks of rows, which know nothing of each other.
         """
         if not self.tables:
             return
         cells_of = by_column(self.joined, self.table_of, codes.bags)
         whole = codes.whole()
-        for start in range(0, len(codes), _CHUNK):
+
+        def write_chunk(start: int) -> None:
             rows = slice(start, start + _CHUNK)
             of_rows = table if isinstance(table, int) else table[rows]
-            known = np.maximum(codes.numbers[rows], 0)
-            found = look_up(cells_of, known, of_rows)
-            blocks: list[NDArray[Any]] = []
-            for j, block in enumerate(found):
-                nothing = codes.numbers[rows, j] < 0
-                blank = nothing.any()
-                blocks.append(
-                    np.where(nothing[:, None], np.nan, block) if blank else block
-                )
-            vectors = [
-                block[:, : self.tables[t].shape[2]]
-                for t, block in zip(self.table_of, found, strict=True)
-            ]
-            cells = np.maximum(whole[rows], 0)
-            blocks += self.extras.of_rows(cells, of_rows, vectors, numeric[rows])
+            blocks = self._blocks(
+                cells_of, codes.numbers[rows], whole[rows], of_rows, numeric[rows]
+            )
             # Whole rows at once: block by block, narrow as they are, takes twice as
             # long.
             out[rows] = np.concatenate(blocks, axis=1, dtype=np.float32)
+
+        starts = range(0, len(codes), _CHUNK)
+        with Workers(min(n_threads, len(starts))) as workers:
+            workers.run([partial(write_chunk, start) for start in starts])
+
+    def _blocks(
+        self,
+        cells_of: Sequence[NDArray[np.float32]],
+        numbers: NDArray[np.int32],
+        whole: NDArray[np.int32],
+        table: int | NDArray[Any],
+        numeric: NDArray[np.float64],
+    ) -> list[NDArray[Any]]:
+        """Return the features of a chunk of rows, side by side."""
+        found = look_up(cells_of, np.maximum(numbers, 0), table)
+        blocks: list[NDArray[Any]] = []
+        for block, column in zip(found, numbers.T, strict=True):
+            nothing = column < 0
+            blank = nothing.any()
+            blocks.append(np.where(nothing[:, None], np.nan, block) if blank else block)
+        vectors = [
+            block[:, : self.tables[t].shape[2]]
+            for t, block in zip(self.table_of, found, strict=True)
+        ]
+        cells = np.maximum(whole, 0)
+        return blocks + self.extras.of_rows(cells, table, vectors, numeric)
 
 
 def look_up(

@@ -1,12 +1,14 @@
-"""The net's trained heads in numpy: predictions without torch."""
+"""The net's trained heads: predictions without torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sk_entity._compiled import Perceptron
 from sk_entity._features.scaling import NumericScaler
 from sk_entity._target import Objective, Units
 
@@ -67,19 +69,24 @@ class Predictor:
         """
         inputs = np.hstack([*vectors, self.scaler.transform(numeric)])
         if isinstance(head, int):
-            raw = self._decode(inputs, head)
+            raw = self._perceptrons[head](inputs)
         else:
             raw = np.empty((len(inputs), self.skip.shape[2]), dtype=np.float32)
             for k in np.unique(head):
                 rows = np.flatnonzero(head == k)
-                raw[rows] = self._decode(inputs[rows], k)
+                raw[rows] = self._perceptrons[k](inputs[rows])
         return self.objective.to_prediction(raw.astype(np.float64), self.units)
 
-    def _decode(self, x: NDArray[np.float32], k: int) -> NDArray[np.float32]:
-        hidden = x
-        for weight, bias in self.layers[:-1]:
-            hidden = hidden @ weight[k]
-            hidden += bias[k]
-            np.maximum(hidden, 0, out=hidden)
-        weight, bias = self.layers[-1]
-        return np.asarray(hidden @ weight[k] + bias[k] + x @ self.skip[k])
+    @cached_property
+    def _perceptrons(self) -> list[Perceptron]:
+        """The heads, one a fold and one of all rows."""
+        return [
+            Perceptron(
+                [(weight[k], bias[k, 0]) for weight, bias in self.layers], self.skip[k]
+            )
+            for k in range(len(self.skip))
+        ]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is found again."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}

@@ -12,8 +12,8 @@ from sk_entity._learning.kernel import HeadKernel, can_learn
 from sk_entity._learning.losses import OneLoss
 from sk_entity._learning.modules import Decoder, EmbeddingNet
 from sk_entity._learning.sizes import Schedule
-from sk_entity._learning.workers import Workers
 from sk_entity._progress import HEADS, TABLES, Progress
+from sk_entity._workers import Workers
 
 #: Optimizer steps of the heads: the vectors stand still, so that few are enough.
 HEAD_BUDGET = 600

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
-from sk_entity._learning.workers import Workers
+from sk_entity._workers import Workers
 
 _lock = threading.Lock()
 #: The fits that run at once.

@@ -3,74 +3,24 @@
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib import import_module
 from itertools import pairwise
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from sk_entity._compiled import MOST_LAYERS, Batch, Pointer
+from sk_entity._compiled import kernel as _kernel
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity._learning.losses import OneLoss
 from sk_entity._learning.modules import Decoder, EmbeddingNet
-from sk_entity._learning.workers import Workers
-
-_kernel: ModuleType | None
-try:
-    _kernel = import_module("sk_entity._learning._kernel")
-except ImportError:
-    # Built without a compiler: torch's operations do the same, more slowly.
-    _kernel = None
+from sk_entity._workers import Workers
 
 #: Parts of a batch, at most, and rows of one, at least.
 MOST_PARTS = 4
 _LEAST_ROWS = 256
 #: Rows that the kernel takes at a time.
 _BLOCK = 8
-_MOST_LAYERS = 8
-
-_int, _float, _pointer = ctypes.c_int64, ctypes.c_float, ctypes.c_void_p
-
-
-class _Batch(ctypes.Structure):
-    """What `_kernel.c` calls a Batch."""
-
-    _fields_ = (
-        ("n_layers", _int),
-        ("size", _int * (_MOST_LAYERS + 1)),
-        ("matrix", _pointer * _MOST_LAYERS),
-        ("bias", _pointer * _MOST_LAYERS),
-        ("skip", _pointer),
-        ("skip_bias", _pointer),
-        ("loss", _int),
-        ("parameter", _float),
-        ("scale", _float),
-        ("class_weight", _pointer),
-        ("n_columns", _int),
-        ("n_tables", _int),
-        ("n_coordinates", _int),
-        ("dim", _pointer),
-        ("table", _pointer),
-        ("place", _pointer),
-        ("code", _pointer),
-        ("share", _pointer),
-        ("prior", _pointer),
-        ("n_rows", _int),
-        ("n_numeric", _int),
-        ("numeric", _pointer),
-        ("target", _pointer),
-        ("weight", _pointer),
-        ("own_weight", _pointer),
-        ("strength", _pointer),
-        ("n_views", _int),
-        ("own", _pointer),
-        ("first", _pointer),
-        ("output", _pointer),
-        ("gradient", _pointer),
-        ("sums", _pointer),
-        ("n_sums", _int),
-    )
 
 
 def parts_of(n_rows: int) -> list[tuple[int, int]]:
@@ -107,7 +57,7 @@ class Pass:
         skip_bias: Tensor | None,
         loss: OneLoss,
     ) -> None:
-        self.batch = _Batch(n_layers=len(weights), n_tables=1)
+        self.batch = Batch(n_layers=len(weights), n_tables=1)
         self.batch.size[: len(sizes)] = list(sizes)
         self._held = [*weights, *biases, skip, skip_bias]
         for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
@@ -146,7 +96,7 @@ def can_run(module: EmbeddingNet, criterion: nn.Module, device: str) -> bool:
         and type(decoder) is Decoder
         and not decoder.dropout
         and decoder._compiled_call_impl is None
-        and len(decoder.linear) <= _MOST_LAYERS
+        and len(decoder.linear) <= MOST_LAYERS
         and isinstance(criterion, OneLoss)
         and criterion.written_out is not None
         and not len(module.tables.bags)
@@ -196,7 +146,7 @@ class Kernel:
         layout = tables.layout
         n_columns = len(layout.table_of)
         self._dims = torch.tensor(layout.column_dims)
-        self._pointers = [(_pointer * n_columns)() for _ in range(4)]
+        self.Pointers = [(Pointer * n_columns)() for _ in range(4)]
         batch = self._pass.batch
         batch.n_columns, batch.n_tables = n_columns, tables.n_tables
         batch.n_coordinates = int(self._dims.sum())
@@ -204,10 +154,10 @@ class Kernel:
         batch.n_numeric = sizes[0] - batch.n_coordinates
         batch.dim = _at(self._dims)
         batch.table, batch.place, batch.code, batch.share = map(
-            ctypes.addressof, self._pointers
+            ctypes.addressof, self.Pointers
         )
         for j, t in enumerate(layout.table_of):
-            self._pointers[3][j] = _at(tables.share(t))
+            self.Pointers[3][j] = _at(tables.share(t))
         self._sums = torch.empty(
             MOST_PARTS, 1 + batch.n_coordinates + self._pass.n_numbers
         )
@@ -299,7 +249,7 @@ class Kernel:
             What pointers point into.
         """
         tables, layout = self._module.tables, self._module.tables.layout
-        table, place, code, _ = self._pointers
+        table, place, code, _ = self.Pointers
         by_column = codes.T.contiguous()
         start, stride = by_column.data_ptr(), by_column.stride(0) * 4
         held = [by_column]
@@ -331,7 +281,7 @@ class Kernel:
             for t in dense:
                 weight, gradient = tables.both(t)
                 for j in layout.columns(t):
-                    self._pointers[0][j] = _at(weight)
+                    self.Pointers[0][j] = _at(weight)
                 tasks.append(partial(self._add, layout.columns(t), _at(gradient) or 0))
             gradients = parameter.grad
             assert gradients is not None
@@ -352,7 +302,7 @@ def can_learn(criterion: nn.Module, heads: Any, device: str) -> bool:
         and device == "cpu"
         and isinstance(criterion, OneLoss)
         and criterion.written_out is not None
-        and len(heads.sizes) - 1 <= _MOST_LAYERS
+        and len(heads.sizes) - 1 <= MOST_LAYERS
     )
 
 

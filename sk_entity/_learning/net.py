@@ -15,7 +15,7 @@ from sk_entity._learning.kernel import Kernel, can_run
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity._learning.pace import HotThenCool, listens_to_steps
 from sk_entity._learning.step import Lesson, go
-from sk_entity._learning.workers import Workers
+from sk_entity._workers import Workers
 from sk_entity.exceptions import DivergenceError
 
 

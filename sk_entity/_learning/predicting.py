@@ -18,8 +18,8 @@ from sk_entity._learning.modules import Decoder, EmbeddingNet
 from sk_entity._learning.sizes import STEP_BUDGET, schedule
 from sk_entity._learning.start import Start
 from sk_entity._learning.task import Settings, Task, device_of
-from sk_entity._learning.workers import Workers
 from sk_entity._progress import Progress
+from sk_entity._workers import Workers
 
 
 def learn_predictor(

@@ -21,9 +21,9 @@ from sk_entity._learning.rows import Rows
 from sk_entity._learning.sizes import STEP_BUDGET, schedule
 from sk_entity._learning.start import Start
 from sk_entity._learning.task import Settings, Task, Trained, device_of
-from sk_entity._learning.workers import Workers
 from sk_entity._progress import Progress
 from sk_entity._target import Objective, find_units, to_net
+from sk_entity._workers import Workers
 
 #: Rows of a spool from which numbers and target are scaled.
 _SCALING_ROWS = 500_000
