@@ -1,6 +1,7 @@
 """The encoders that the benchmarks compare, by name."""
 
 import ast
+import os
 import re
 
 import category_encoders as ce
@@ -17,6 +18,9 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
+from skrub import ApplyToCols, StringEncoder
+from tabprep import TabPrep
+
 from sk_entity import EntityEmbeddingEncoder
 
 ENCODERS = (
@@ -30,6 +34,7 @@ ENCODERS = (
     "catboost_encoder",
     "james_stein",
     "glmm",
+    "skrub_string",
     "catboost",
     "embedding(cv=None)",
     "embedding",
@@ -78,6 +83,10 @@ def make_encoder(name, task, train, seed):
         return EntityEmbeddingEncoder(
             task.categorical, random_state=seed, **_parameters(name)
         )
+    if name == "tabprep":
+        if not os.environ.get("TABPREP_PYTHON"):
+            raise NotRun("TABPREP_PYTHON names no Python with autogluon.features")
+        return TabPrep(os.environ["TABPREP_PYTHON"], task.categorical, task.kind)
     columns = _category_encoder(name, task, train, seed)
     return make_column_transformer(
         (columns, task.categorical),
@@ -107,6 +116,8 @@ def _category_encoder(name, task, train, seed):
         return RandomVectors(seed)
     if name in ("ordinal", "native", "catboost"):
         return _ordinal()
+    if name == "skrub_string":
+        return ApplyToCols(StringEncoder(random_state=seed))
     if name == "onehot":
         if X.nunique().sum() > MOST_ONE_HOT:
             raise NotRun(f"more than {MOST_ONE_HOT} columns")

@@ -9,7 +9,21 @@ A folder holds Parquet files and a ``tasks.json`` (`tasks.py` says what stands i
 Each encoder is fitted on the training part only, by ``fit_transform``, as a Pipeline
 does; models then fit on its features and are scored on the test part. The CSV has one
 row for each score; rows that it holds already are not run again. Beside it come a
-Markdown table (.md) and a figure (.png).
+Markdown table (.md), which also counts on how many tasks the first embedding wins, ties
+and loses against each other encoder (`paired.py`), and figures (.png): scores by task,
+and mean ranks with their critical difference.
+
+TabPrep's generators need an environment of their own, as their pandas is an older one::
+
+    python -m venv ENV && ENV/bin/pip install autogluon.features
+    TABPREP_PYTHON=ENV/bin/python python benchmarks/quality.py --data FOLDER \
+        --tasks amazon_employee_access,employee_salaries,king_county \
+        --encoders target,target_counts,catboost,tabprep,embedding
+
+Published tables, with their own folds and beside their own figures; CLONES is a folder
+with clones of the authors' repositories (`published_sets.py` names them)::
+
+    python benchmarks/quality.py --data FOLDER --published CLONES --tasks wages,spotify
 """
 
 import argparse
@@ -32,7 +46,7 @@ KEYS = ["task", "train_rows", "encoder", "seed", "model"]
 def run(task, train_rows, encoder_name, seed, models):
     """Score one encoder with each of the models; return rows of the results."""
     warnings.filterwarnings(
-        "ignore", module="sklearn|lightgbm|category_encoders|statsmodels"
+        "ignore", module="sklearn|lightgbm|category_encoders|statsmodels|skrub"
     )
     key = {
         "task": task.name,
@@ -118,7 +132,7 @@ def main():
     )
     parser.add_argument("--data", type=Path, required=True, help="the folder")
     parser.add_argument("--tasks", type=split_outside_brackets, help="default: all")
-    parser.add_argument("--encoders", type=split_outside_brackets, default=ENCODERS)
+    parser.add_argument("--encoders", type=split_outside_brackets)
     parser.add_argument(
         "--models",
         type=split_outside_brackets,
@@ -133,8 +147,27 @@ def main():
     )
     parser.add_argument("--train-rows", type=int, help="sample the training part")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--csv", type=Path, default=Path("quality.csv"))
+    parser.add_argument("--csv", type=Path, help="default: quality.csv, published.csv")
+    parser.add_argument(
+        "--figure",
+        type=Path,
+        help="of the critical difference; default: beside the CSV",
+    )
+    parser.add_argument(
+        "--published", type=Path, metavar="CLONES", help="run published tables instead"
+    )
+    parser.add_argument(
+        "--folds", type=int, help="of published tables: the first ones only"
+    )
     options = parser.parse_args()
+    mode = "published" if options.published else "quality"
+    options.csv = options.csv or Path(f"{mode}.csv")
+    if options.published:
+        from published import run_published
+
+        run_published(options)
+        return
+    options.encoders = options.encoders or ENCODERS
     results = execute(options)
     from report import write_report
 

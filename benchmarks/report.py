@@ -1,6 +1,7 @@
 """The benchmark's table and figure."""
 
 import pandas as pd
+from paired import TIE_RULE, draw_critical_difference, standing, win_tie_loss
 
 
 def select(results, options, model):
@@ -43,8 +44,8 @@ def table(scores):
     return cells
 
 
-def to_markdown(cells):
-    lines = ["| task | " + " | ".join(cells.columns) + " |"]
+def to_markdown(cells, corner="task"):
+    lines = [f"| {corner} | " + " | ".join(cells.columns) + " |"]
     lines.append("|---|" + "--:|" * cells.shape[1])
     for name, row in cells.iterrows():
         lines.append(f"| {name} | " + " | ".join(row) + " |")
@@ -97,11 +98,44 @@ def _draw_task(axis, task, scores):
     axis.set_title(task, fontsize=9)
 
 
+def paired_comparison(scores):
+    """The first embedding against each other encoder, as Markdown, and the ranks."""
+    found = standing(scores)
+    ours = [e for e in scores.columns if e.split("(")[0] == "embedding"]
+    reference = "embedding" if "embedding" in ours else (ours or [scores.columns[0]])[0]
+    counts = win_tie_loss(scores, reference)
+    cells = counts[["win", "tie", "loss"]].astype(str)
+    cells["p (sign test, Holm)"] = counts["p"].map("{:.2g}".format)
+    cells["mean rank"] = [
+        f"{found.ranks[e]:.2f}" if e in found.ranks else "-" for e in cells.index
+    ]
+    own_rank = found.ranks.get(reference, float("nan"))
+    text = f"Tasks on which `{reference}` (mean rank {own_rank:.2f}) is better; "
+    text += f"{TIE_RULE}.\n\n{to_markdown(cells, 'against')}\n\n{found}.\n"
+    return text, found
+
+
+def figure_path(options, model):
+    """Where ranks are drawn: a file a model, if there are several."""
+    if options.figure is None:
+        return options.csv.with_name(f"{options.csv.stem}_{model}_ranks.png")
+    if len(options.models) == 1:
+        return options.figure
+    return options.figure.with_stem(f"{options.figure.stem}_{model}")
+
+
 def write_report(results, options):
     parts = []
     for model in options.models:
         scores = select(results, options, model)
         parts.append(f"### {model}\n\n{to_markdown(table(scores))}\n")
+        if scores.shape[1] > 1:
+            text, found = paired_comparison(scores)
+            parts.append(text)
+            path = figure_path(options, model)
+            title = f"{model}: mean rank over {found.n_tasks} tasks"
+            draw_critical_difference(found, f"{title} (a bar: not told apart)", path)
+            print("figure:", path)
         if "target" in scores:
             path = options.csv.with_name(f"{options.csv.stem}_{model}.png")
             draw(scores, model, path)
