@@ -124,9 +124,8 @@ def test_default_encoders_under_a_booster():
     found = compare_encoders(model, X, data.y, cv=3, n_jobs=2, verbose=1)
     frame = found.to_frame()
     assert not frame["error"].any()
-    assert {"none", "native", "TargetEncoder", "EntityEmbeddingEncoder"} <= {
-        *frame.index
-    }
+    expected = {"none", "native", "TargetEncoder", "StringEncoder"}
+    assert expected | {"EntityEmbeddingEncoder"} <= {*frame.index}
     assert frame["score"].is_monotonic_decreasing
     assert frame.loc["none", "score"] < frame.loc["TargetEncoder", "score"]
     assert frame.loc["none", "n_columns"] == X.select_dtypes("number").shape[1]
@@ -169,6 +168,33 @@ def test_default_encoders_with_three_classes_and_no_numbers():
     frame = found.to_frame()
     assert "none" not in frame.index
     assert not frame["error"].any()
+
+
+def test_string_encoder_reads_any_column_and_missing_cells():
+    X = pd.DataFrame({"name": ["ab", "abc", None, "x"] * 30, "number": [1, 2, 3, 4] * 30})
+    encoder = default_encoders("continuous", 0)["StringEncoder"]
+    found = compare_encoders(
+        Ridge(),
+        X,
+        np.arange(120) % 4,
+        {"text": encoder},
+        cv=2,
+        categorical_features=["name", "number"],
+    )
+    frame = found.to_frame()
+    assert not frame["error"].any()
+    assert frame["score"]["text"] > 0.9  # the four names are told apart
+
+
+def test_without_skrub_the_string_encoder_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skrub", None)
+    data = make_entities(200, n_categories=(9, 6), random_state=0)
+    encoders = {"StringEncoder": default_encoders("continuous", 0)["StringEncoder"]}
+    encoders["ordinal"] = default_encoders("continuous", 0)["ordinal"]
+    frame = compare_encoders(Ridge(), data.X, data.y, encoders, cv=2).to_frame()
+    assert "needs skrub" in frame["error"]["StringEncoder"]
+    assert "sk-entity[baselines]" in frame["error"]["StringEncoder"]
+    assert not frame["error"]["ordinal"]
 
 
 def test_whole_numbers_under_a_regressor_are_numbers_and_the_frame_stays():

@@ -42,6 +42,33 @@ class AsCategories(TransformerMixin, BaseEstimator):
         return np.asarray(list(self.levels_), dtype=object)
 
 
+class AsText(TransformerMixin, BaseEstimator):
+    """Columns as strings in vectors of skrub's StringEncoder, one encoder a column."""
+
+    def __init__(self, random_state: Any = None):
+        self.random_state = random_state
+
+    def fit_transform(self, X: pd.DataFrame, y: Any = None) -> pd.DataFrame:
+        """Fit an encoder on each column; return their vectors."""
+        try:
+            from skrub import ApplyToCols, StringEncoder
+        except ImportError as error:
+            raise ImportError(
+                "StringEncoder needs skrub, which is not installed here: "
+                'pip install "sk-entity[baselines]".'
+            ) from error
+        self.columns_ = ApplyToCols(StringEncoder(random_state=self.random_state))
+        return self.columns_.fit_transform(X.astype(str))
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the vectors of the columns."""
+        return self.columns_.transform(X.astype(str))
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Return a name a coordinate."""
+        return np.asarray(self.columns_.get_feature_names_out(), dtype=object)
+
+
 def default_encoders(kind: str, random_state: Any) -> dict[str, Any]:
     """Return the encoders of ``encoders="default"``, for the categorical columns.
 
@@ -81,6 +108,7 @@ def default_encoders(kind: str, random_state: Any) -> dict[str, Any]:
         "TargetEncoder": target,
         "TargetEncoder+counts": make_union(clone(target), counts),
         **others,
+        "StringEncoder": AsText(random_state),
         "EntityEmbeddingEncoder": EntityEmbeddingEncoder(random_state=random_state),
     }
 
@@ -207,7 +235,8 @@ def compare_encoders(
         numeric columns pass beside. An :class:`EntityEmbeddingEncoder` gets all
         columns. ``"default"``: none, ordinal codes, categories for the model's own
         handling, scikit-learn's TargetEncoder without and with log-counts, three of
-        category_encoders', and this package's.
+        category_encoders', skrub's StringEncoder (without skrub its row says so), and
+        this package's.
     cv : int, splitter or iterable, default=5
         The same folds for all.
     scoring : str, callable or None, default=None
