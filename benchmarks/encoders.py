@@ -17,7 +17,6 @@ from sklearn.preprocessing import (
     OrdinalEncoder,
     TargetEncoder,
 )
-
 from skrub import ApplyToCols, StringEncoder
 from tabprep import TabPrep
 

@@ -79,7 +79,7 @@ def _holm(p_values):
 
 
 def cliques(found):
-    """Runs of neighbouring ranks within the critical difference, none in another."""
+    """Find runs of ranks within the critical difference, none inside another."""
     ranks, runs, end = found.ranks.to_numpy(), [], 0
     for start in range(len(ranks)):
         within = ranks <= ranks[start] + found.critical_difference

@@ -1,13 +1,14 @@
 """Run published tables with their own folds, and print both figures side by side.
 
-``quality.py --published CLONES`` calls it; `published_sets.py` says what is read. Beside
-the published figures stand, on the same rows:
+``quality.py --published CLONES`` calls it; `published_sets.py` says what is read.
+Beside the published figures stand, on the same rows:
 
-- ``catboost`` and ``native`` (LightGBM with categories): the published, tuned parameters
-  of the fold, run again. They show whether the protocol here is the published one;
-- TargetEncoder, with and without counts, and this package's encoder, under LightGBM. The
-  rows that the protocol sets aside choose one of three numbers of leaves and the number
-  of trees; the published searches were wider (135 combinations; 50 steps of hyperopt).
+- ``catboost`` and ``native`` (LightGBM with categories): the published parameters of
+  the fold, run again. They show whether the protocol here is the published one;
+- TargetEncoder, with and without counts, and this package's encoder, under LightGBM.
+  The rows that the protocol sets aside choose one of three numbers of leaves and the
+  number of trees; the published searches were wider (135 combinations; 50 steps of
+  hyperopt).
 """
 
 import time
@@ -145,8 +146,9 @@ def execute(options, sets):
 def table(published, results, folds):
     """Errors, published and run here, means over the same folds; the best first."""
     own = results[(results["data"] == published.name) & results["fold"].isin(folds)]
-    here = own.dropna(subset="error").groupby("encoder")["error"].mean()
-    spread = own.groupby("encoder")["error"].std()
+    by_encoder = own.groupby("encoder")["error"]
+    complete = by_encoder.count() == len(folds)  # the published means are of all folds
+    here, spread = by_encoder.mean()[complete], by_encoder.std()
     rows = {}
     for method, figures in published.figures.items():
         mean = np.mean([figures[fold] for fold in folds])

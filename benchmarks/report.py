@@ -99,7 +99,7 @@ def _draw_task(axis, task, scores):
 
 
 def paired_comparison(scores):
-    """The first embedding against each other encoder, as Markdown, and the ranks."""
+    """Compare the first embedding with each other encoder: Markdown, and ranks."""
     found = standing(scores)
     ours = [e for e in scores.columns if e.split("(")[0] == "embedding"]
     reference = "embedding" if "embedding" in ours else (ours or [scores.columns[0]])[0]

@@ -1,10 +1,10 @@
 """TabPrep's generators (autogluon.features) as one encoder, run by another Python.
 
-autogluon.features asks for an older pandas than the benchmarks use. So this file has two
-sides: `TabPrep`, an encoder here, and a script that the other Python runs, with Parquet
-files between them. The generators are those for categories, with their defaults: crosses
-of two and three columns, out-of-fold target encoding of columns and crosses, and
-statistics of numeric columns by category.
+autogluon.features asks for an older pandas than the benchmarks use. So this file has
+two sides: `TabPrep`, an encoder here, and a script that the other Python runs, with
+Parquet files between them. The generators are those for categories, with their
+defaults: crosses of two and three columns, out-of-fold target encoding of columns and
+crosses, and statistics of numeric columns by category.
 """
 
 import pickle
@@ -89,7 +89,7 @@ class Generators:
         return X.astype(dtypes)
 
     def _all(self, X, crosses):
-        """The columns and their crosses, whether the generator keeps the former."""
+        """Join columns and crosses, whether or not the generator keeps the former."""
         own = X[self.categorical].drop(columns=crosses.columns, errors="ignore")
         return pd.concat([own, crosses], axis=1)
 

@@ -1,5 +1,7 @@
 """Measures of tables, and the comparison of encoders."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,6 +24,7 @@ from sk_entity.inspection import (
     probe_score,
     procrustes_residual,
 )
+from sk_entity.inspection._comparison import default_encoders
 
 
 def table_of(vectors):
@@ -171,7 +174,8 @@ def test_default_encoders_with_three_classes_and_no_numbers():
 
 
 def test_string_encoder_reads_any_column_and_missing_cells():
-    X = pd.DataFrame({"name": ["ab", "abc", None, "x"] * 30, "number": [1, 2, 3, 4] * 30})
+    names = ["ab", "abc", None, "x"]
+    X = pd.DataFrame({"name": names * 30, "number": [1, 2, 3, 4] * 30})
     encoder = default_encoders("continuous", 0)["StringEncoder"]
     found = compare_encoders(
         Ridge(),

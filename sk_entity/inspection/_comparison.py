@@ -58,11 +58,13 @@ class AsText(TransformerMixin, BaseEstimator):
                 'pip install "sk-entity[baselines]".'
             ) from error
         self.columns_ = ApplyToCols(StringEncoder(random_state=self.random_state))
-        return self.columns_.fit_transform(X.astype(str))
+        vectors: pd.DataFrame = self.columns_.fit_transform(X.astype(str))
+        return vectors
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the vectors of the columns."""
-        return self.columns_.transform(X.astype(str))
+        vectors: pd.DataFrame = self.columns_.transform(X.astype(str))
+        return vectors
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return a name a coordinate."""
