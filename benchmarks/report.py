@@ -34,7 +34,9 @@ def table(scores):
             if pd.isna(value):
                 cells.loc[task, encoder] = "-"
                 continue
-            text = f"{value:.4f} ± {spread.loc[task, encoder]:.4f}"
+            text = f"{value:.4f}"
+            if pd.notna(spread.loc[task, encoder]):  # of one seed there is none
+                text += f" ± {spread.loc[task, encoder]:.4f}"
             cells.loc[task, encoder] = f"**{text}**" if value == best[task] else text
     complete = mean.dropna(axis=1)
     ranks = complete.rank(axis=1, ascending=False).mean()
