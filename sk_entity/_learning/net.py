@@ -39,6 +39,9 @@ class EntityNet(InterruptibleNet):
         Weight of the penalty on the deviations.
     generator : torch.Generator
         Draws the tables.
+    teaches : Tensor of shape (n_parts, n_folds + 1), bool, or None, default=None
+        Whether a table learns from each part of the rows; None: each row teaches all
+        tables but its own.
     **kwargs : dict
         As skorch.NeuralNet.
     """
@@ -51,12 +54,14 @@ class EntityNet(InterruptibleNet):
         n_views: int = 1,
         shrinkage: float = 1.0,
         generator: torch.Generator | None = None,
+        teaches: Tensor | None = None,
         **kwargs: Any,
     ) -> None:
         self.n_folds = n_folds
         self.n_views = n_views
         self.shrinkage = shrinkage
         self.generator = generator
+        self.teaches = teaches
         self.workers: Workers | None = None
         self.kernel: Kernel | None = None
         super().__init__(module, *args, **kwargs)
@@ -86,14 +91,20 @@ class EntityNet(InterruptibleNet):
         if self.kernel is not None:
             return self.kernel.step(batch, self.optimizer_)
         self._set_training(True)
-        inputs, (target, weight, own_weight) = batch
+        inputs, (target, weight, own_weight, *part) = batch
         module, own, numeric = self.module_, inputs["table"].long(), inputs["numeric"]
         loaded = module.tables.load(inputs["codes"], self.optimizer_)
         vectors = loaded.deviation + module.tables.priors().detach()
         if loaded.base is not None:
             vectors += loaded.base
         other, seen = self._learners(own)
-        lesson = Lesson(vectors, own, other, numeric, target, weight, own_weight)
+        of_other = None
+        if self.teaches is not None:
+            seen = seen * self.teaches[part[0].long()]
+            of_other = seen.gather(1, other)
+        lesson = Lesson(
+            vectors, own, other, of_other, numeric, target, weight, own_weight
+        )
         passed = go(lesson, module.decoder, self.get_loss)
         module.tables.learn_priors(passed.own.sum(0))
         strength = weight * (self.shrinkage / len(weight))
@@ -140,8 +151,9 @@ class EntityNet(InterruptibleNet):
         elif (weight != weight[0]).any():
             raise ValueError(
                 "The loss gives one value for all rows of a batch, so that rows cannot "
-                "be weighed: leave sample_weight and early_stopping out, or return a "
-                "value a row."
+                "be weighed: leave sample_weight and early_stopping out, pass a cv of "
+                "KFold's kind, which trains on all rows that it does not hold out, or "
+                "return a value a row."
             )
         return loss
 
@@ -166,7 +178,9 @@ class EntityNet(InterruptibleNet):
     def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Take the compiled step, where it can do what is asked for."""
         super().on_train_begin(net, *args, **kwargs)
-        if can_run(self.module_, self.criterion_, self.device):
+        # Compiled, a row teaches all tables but its own.
+        is_plain = self.teaches is None
+        if is_plain and can_run(self.module_, self.criterion_, self.device):
             self.kernel = Kernel(
                 self.module_,
                 self.criterion_,

@@ -25,6 +25,8 @@ class Lesson:
         The table from which the decoder learns.
     other : Tensor of shape (batch, n_views), int64
         Tables that are to learn; none: the row's own.
+    seen : Tensor of shape (batch, n_views) or None
+        1 where the row may teach that table, else 0; None: it may teach all of them.
     numeric : Tensor of shape (batch, n_inputs)
     target : Tensor of shape (batch, ...)
     weight : Tensor of shape (batch,)
@@ -36,6 +38,7 @@ class Lesson:
     vectors: Tensor
     own: Tensor
     other: Tensor
+    seen: Tensor | None
     numeric: Tensor
     target: Tensor
     weight: Tensor
@@ -57,10 +60,13 @@ class Lesson:
         numeric = self.numeric.expand(len(vectors), *self.numeric.shape)
         return torch.cat([vectors, numeric], dim=2)
 
-    def repeated(self, n_times: int) -> tuple[Tensor, Tensor]:
-        """Return target and weight so many times, one after the other."""
-        ones = [1] * (self.target.ndim - 1)
-        return self.target.repeat(n_times, *ones), self.weight.repeat(n_times)
+    def repeated(self) -> tuple[Tensor, Tensor]:
+        """Return target and weight for each of the other tables, one after another."""
+        n_views, ones = self.other.shape[1], [1] * (self.target.ndim - 1)
+        weight = self.weight.repeat(n_views)
+        if self.seen is not None:
+            weight = weight * self.seen.T.flatten()
+        return self.target.repeat(n_views, *ones), weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +111,7 @@ def go(lesson: Lesson, decoder: nn.Module, loss: MeanLoss) -> Passed:
     if not n_views:
         return Passed(value.detach(), output.detach(), of_own, gradient[:, None])
     x = lesson.inputs(lesson.other).requires_grad_()
-    seen = loss(decoder(x.flatten(0, 1)), lesson.repeated(n_views))
+    seen = loss(decoder(x.flatten(0, 1)), lesson.repeated())
     (of_x,) = torch.autograd.grad(seen, x)
     gradient = torch.zeros_like(lesson.vectors).scatter_(
         1,
