@@ -193,7 +193,11 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         still get out-of-fold vectors.
     cv : int, splitter, iterable or None, default=5
         Folds of the cross-fitting: stratified for classification, and shuffled. A
-        splitter's validation folds must cover every row once. ``None`` turns
+        row's features come from tables that learned from the training indices of the
+        split that holds it out: with ``TimeSeriesSplit``, from earlier rows. Rows that
+        no split holds out get the unknown vector and the mean target; no row may be
+        held out twice. Each fold has tables of its own: 5 to 10 are enough, and
+        hundreds (leave-one-out) are slow, which a warning says. ``None`` turns
         cross-fitting off: then every training row's features have seen its target,
         and a model trained on them overfits.
     random_state : int, RandomState instance or None, default=None
@@ -370,7 +374,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         ColumnError
             If a column cannot be used as it is.
         FoldError
-            If the folds do not cover every row exactly once.
+            If a row is held out more than once, or would teach the table that it reads.
         ValueError
             If a parameter, y or sample_weight is invalid.
         """
@@ -548,7 +552,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     ) -> Any:
         """Learn the vectors and return the cross-fitted features of the same rows.
 
-        Each row gets the vectors that never saw its target.
+        Each row gets the vectors that never saw its target: those of the training rows
+        of the split that holds it out. Rows that no split holds out, such as the first
+        of ``TimeSeriesSplit``, get the unknown vector, a support of zero, and the mean
+        of all rows as statistics and prediction.
 
         .. note::
             ``fit(X, y).transform(X)`` does not equal ``fit_transform(X, y)``: this is
