@@ -115,6 +115,13 @@ def test_folds_that_train_on_all_other_rows_stay_as_they_are(cv):
             np.testing.assert_array_equal(np.flatnonzero(part == k), test)
 
 
+def test_rows_that_only_teach_read_the_prior():
+    fold = np.arange(N) % 4 - 1
+    part, folds = folds_of(PredefinedSplit(fold))
+    np.testing.assert_array_equal(folds.table_of(part), np.where(fold < 0, 3, fold))
+    assert folds.teaches[part[fold < 0]].all(axis=0).tolist() == [1, 1, 1, 0, 1]
+
+
 def test_rows_of_weight_zero_teach_nobody():
     weight = np.ones(N)
     weight[:120] = 0

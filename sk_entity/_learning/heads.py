@@ -141,7 +141,7 @@ class FoldHeads(nn.Module):
         self, some: NDArray[np.bool_], output: NDArray[np.float64]
     ) -> None:
         """Let some heads say the same of every row."""
-        chosen = torch.as_tensor(some)
+        chosen = torch.as_tensor(some, device=self.numbers.device)
         self.numbers[chosen] = 0.0
         self.layers()[1][-1][chosen] = torch.as_tensor(output).to(self.numbers)
 
