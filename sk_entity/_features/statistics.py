@@ -244,30 +244,31 @@ class _Sums:
         """Add the rows behind some cells, an entry each."""
         fold, teaches = self._evidence.fold[rows], self._evidence.folds.teaches
         if teaches is None:
-            self._add(rows, cell, fold)
+            part = cell.astype(np.int64) * self._n_parts + fold
+            self._add(rows, part, self._sums)
             return
+        by_table = self._sums.reshape(len(self._sums), -1, self._n_parts)
         rows = np.arange(len(self._evidence))[rows]
         for table, learns in enumerate(teaches.T):
             seen = learns[fold]
-            self._add(rows[seen], cell[seen], table)
+            self._add(rows[seen], cell[seen], by_table[:, :, table])
 
     def _add(
         self,
         rows: NDArray[Any] | slice,
-        cell: NDArray[Any],
-        place: int | NDArray[Any],
+        place: NDArray[Any],
+        sums: NDArray[np.float64],
     ) -> None:
-        evidence = self._evidence
+        """Add rows to places of some sums, shape (n_values, n_places)."""
+        evidence, n_places = self._evidence, sums.shape[1]
         weight = evidence.weight[rows]
-        part = cell.astype(np.int64) * self._n_parts + place
-        self._sums[0] += np.bincount(part, weight, self._sums.shape[1])
+        sums[0] += np.bincount(place, weight, n_places)
         for k, target in enumerate(evidence.target[rows].T, start=1):
             own = weight
             if evidence.shares is not None:
                 own = weight * evidence.shares[rows, k - 1]
-                counted = self._sums[self._n_outputs + k]
-                counted += np.bincount(part, own, self._sums.shape[1])
-            self._sums[k] += np.bincount(part, own * target, self._sums.shape[1])
+                sums[self._n_outputs + k] += np.bincount(place, own, n_places)
+            sums[k] += np.bincount(place, own * target, n_places)
 
     def _by_table(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         by_part, folds = sums.reshape(-1, self._n_parts).T, self._evidence.folds
