@@ -301,18 +301,28 @@ def test_several_targets_with_gaps_and_offsets_follow_the_order():
     assert np.isfinite(encoder.fit_transform(DATA.X, y, offset=offset)).all()
 
 
-def test_losses_of_all_rows_together_are_refused():
-    """Rows of several tables would judge each other, and some know the future."""
+class Together(torch.nn.Module):
+    """One loss of all rows, in which each row's gradient depends on the others."""
 
-    class Together(torch.nn.Module):
-        def forward(self, output, target):
-            return (output - target).square().mean()
+    def forward(self, output, target):
+        return ((output - output.mean()) - (target - target.mean())).square().mean()
 
-    encoder = EntityEmbeddingEncoder(
-        cv=TimeSeriesSplit(3), loss=Together(), max_epochs=2
-    )
-    with pytest.raises(ValueError, match="KFold's kind"):
-        encoder.fit(DATA.X, DATA.y)
+
+@pytest.mark.parametrize(
+    "cv", [OF_TIME[1], PredefinedSplit(np.arange(N) // 120)], ids=["of time", "plain"]
+)
+def test_rows_that_judge_each_other_do_so_within_a_table(cv, monkeypatch):
+    """Beside rows of other tables, they would learn of targets that they must not."""
+    monkeypatch.setattr(Rows, "merged", lambda rows, bags: rows)
+    changed = LEVELS.copy()
+    changed[360:] = np.random.default_rng(1).permutation(changed[360:])
+    before, after = (frozen_features(y, cv, loss=Together()) for y in (LEVELS, changed))
+    last = slice(360, None)
+    if isinstance(cv, PredefinedSplit):  # heads learn from vectors that have seen it
+        before, after = (x.drop(columns="prediction") for x in (before, after))
+    else:
+        assert np.array_equal(before[:360], after[:360])
+    assert np.array_equal(before[last], after[last])
 
 
 def test_compiled_code_is_used_where_a_row_teaches_all_other_tables(monkeypatch):

@@ -14,7 +14,7 @@ from sk_entity._learning.interruptible import InterruptibleNet, StopTraining
 from sk_entity._learning.kernel import Kernel, can_run
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity._learning.pace import HotThenCool, listens_to_steps
-from sk_entity._learning.step import Lesson, go
+from sk_entity._learning.step import Lesson, go, mean_loss
 from sk_entity._workers import Workers
 from sk_entity.exceptions import DivergenceError
 
@@ -105,7 +105,7 @@ class EntityNet(InterruptibleNet):
         lesson = Lesson(
             vectors, own, other, of_other, numeric, target, weight, own_weight
         )
-        passed = go(lesson, module.decoder, self.get_loss)
+        passed = go(lesson, module.decoder, self.criterion_)
         module.tables.learn_priors(passed.own.sum(0))
         strength = weight * (self.shrinkage / len(weight))
         loaded.learn(passed.gradient, strength / max(other.shape[1], 1), seen)
@@ -140,22 +140,9 @@ class EntityNet(InterruptibleNet):
     def get_loss(
         self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False
     ) -> Tensor:
-        """Return the weighted mean of the criterion over the batch.
-
-        A criterion of the user's may give one loss of all rows together.
-        """
+        """Return the weighted mean of the criterion over the batch."""
         target, weight, *_ = to_tensor(y_true, device=self.device)
-        loss: Tensor = self.criterion_(y_pred, target)
-        if loss.ndim:
-            loss = (loss * weight).mean()
-        elif (weight != weight[0]).any():
-            raise ValueError(
-                "The loss gives one value for all rows of a batch, so that rows cannot "
-                "be weighed: leave sample_weight and early_stopping out, pass a cv of "
-                "KFold's kind, which trains on all rows that it does not hold out, or "
-                "return a value a row."
-            )
-        return loss
+        return mean_loss(self.criterion_(y_pred, target), weight)
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **params: Any

@@ -3,14 +3,30 @@
 `kernel` does the same in compiled code, where it can.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-#: Raw outputs, targets and weights -> the weighted mean loss.
-MeanLoss = Callable[[Tensor, tuple[Tensor, Tensor]], Tensor]
+
+def mean_loss(loss: Tensor, weight: Tensor) -> Tensor:
+    """Return the weighted mean of the losses of some rows.
+
+    Parameters
+    ----------
+    loss : Tensor of shape (n_rows,) or ()
+        A criterion of the user's may give one loss of all rows together.
+    weight : Tensor of shape (n_rows,)
+    """
+    if loss.ndim:
+        return (loss * weight).mean()
+    if (weight != weight[0]).any():
+        raise ValueError(
+            "The loss gives one value for all rows of a batch, so that rows cannot be "
+            "weighed: leave sample_weight and early_stopping out, or return a value a "
+            "row."
+        )
+    return loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +106,7 @@ class Passed:
     gradient: Tensor
 
 
-def go(lesson: Lesson, decoder: nn.Module, loss: MeanLoss) -> Passed:
+def go(lesson: Lesson, decoder: nn.Module, criterion: nn.Module) -> Passed:
     """Go through the decoder and back: first to teach it, then to teach the tables.
 
     Parameters
@@ -98,12 +114,14 @@ def go(lesson: Lesson, decoder: nn.Module, loss: MeanLoss) -> Passed:
     lesson : Lesson
     decoder : Module
         Its parameters get their gradients.
-    loss : callable
+    criterion : Module
+        Raw outputs and targets -> one loss a row, or one of all rows.
     """
     n_coordinates = lesson.vectors.shape[2]
     own = lesson.inputs(lesson.own[:, None])[0].requires_grad_()
     output = decoder(own)
-    value = loss(output, (lesson.target, lesson.own_weight))
+    loss = criterion(output, lesson.target)
+    value = mean_loss(loss, lesson.own_weight)
     value.backward()  # type: ignore[no-untyped-call]
     assert own.grad is not None
     of_own = gradient = own.grad[:, :n_coordinates]
@@ -111,11 +129,35 @@ def go(lesson: Lesson, decoder: nn.Module, loss: MeanLoss) -> Passed:
     if not n_views:
         return Passed(value.detach(), output.detach(), of_own, gradient[:, None])
     x = lesson.inputs(lesson.other).requires_grad_()
-    seen = loss(decoder(x.flatten(0, 1)), lesson.repeated())
-    (of_x,) = torch.autograd.grad(seen, x)
+    target, weight = lesson.repeated()
+    seen = decoder(x.flatten(0, 1))
+    if loss.ndim:
+        total = mean_loss(criterion(seen, target), weight)
+    else:
+        total = _by_table(lesson, seen, target, criterion)
+    (of_x,) = torch.autograd.grad(total, x)
     gradient = torch.zeros_like(lesson.vectors).scatter_(
         1,
         lesson.other[:, :, None].expand(n_rows, n_views, n_coordinates),
         of_x[:, :, :n_coordinates].transpose(0, 1),
     )
     return Passed(value.detach(), output.detach(), of_own, gradient)
+
+
+def _by_table(
+    lesson: Lesson, output: Tensor, target: Tensor, criterion: nn.Module
+) -> Tensor:
+    """Return the mean loss of rows that judge each other, those of a table alone.
+
+    Beside rows of other tables, they would be judged by some that theirs must not see.
+    """
+    table = lesson.other.T.flatten()
+    if lesson.seen is not None:
+        table = table.masked_fill(lesson.seen.T.flatten() == 0, -1)
+    total = output.sum() * 0.0
+    for k in range(lesson.vectors.shape[1]):
+        rows = (table == k).nonzero()[:, 0]
+        if len(rows):
+            share = len(rows) / len(table)
+            total = total + share * criterion(output[rows], target[rows])
+    return total
