@@ -195,9 +195,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Folds of the cross-fitting: stratified for classification, and shuffled. A
         row's features come from tables that learned from the training indices of the
         split that holds it out: with ``TimeSeriesSplit``, from earlier rows. Rows that
-        no split holds out get the unknown vector and the mean target; no row may be
-        held out twice. Each fold has tables of its own: 5 to 10 are enough, and
-        hundreds (leave-one-out) are slow, which a warning says. ``None`` turns
+        no split holds out get the unknown vector and the mean target; none may be held
+        out twice. 5 to 10 folds are enough; hundreds are slow. ``None`` turns
         cross-fitting off: then every training row's features have seen its target,
         and a model trained on them overfits.
     random_state : int, RandomState instance or None, default=None
@@ -552,10 +551,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     ) -> Any:
         """Learn the vectors and return the cross-fitted features of the same rows.
 
-        Each row gets the vectors that never saw its target: those of the training rows
-        of the split that holds it out. Rows that no split holds out, such as the first
-        of ``TimeSeriesSplit``, get the unknown vector, a support of zero, and the mean
-        of all rows as statistics and prediction.
+        Each row gets the vectors that never saw its target. Rows that no split holds
+        out, such as the first of ``TimeSeriesSplit``, get the unknown vector, no
+        support, and the mean of all rows as statistics and prediction.
 
         .. note::
             ``fit(X, y).transform(X)`` does not equal ``fit_transform(X, y)``: this is
