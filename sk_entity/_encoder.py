@@ -193,7 +193,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         still get out-of-fold vectors.
     cv : int, splitter, iterable or None, default=5
         Folds of the cross-fitting: stratified for classification, and shuffled. A
-        splitter's validation folds must cover every row once. ``None`` turns
+        row's features come from tables that learned from the training indices of the
+        split that holds it out: with ``TimeSeriesSplit``, from earlier rows. Rows that
+        no split holds out get the unknown vector and the mean target; none may be held
+        out twice. 5 to 10 folds are enough; hundreds are slow. ``None`` turns
         cross-fitting off: then every training row's features have seen its target,
         and a model trained on them overfits.
     random_state : int, RandomState instance or None, default=None
@@ -370,7 +373,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         ColumnError
             If a column cannot be used as it is.
         FoldError
-            If the folds do not cover every row exactly once.
+            If a row is held out more than once, or would teach the table that it reads.
         ValueError
             If a parameter, y or sample_weight is invalid.
         """
@@ -548,7 +551,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     ) -> Any:
         """Learn the vectors and return the cross-fitted features of the same rows.
 
-        Each row gets the vectors that never saw its target.
+        Each row gets the vectors that never saw its target. Rows that no split holds
+        out, such as the first of ``TimeSeriesSplit``, get the unknown vector, no
+        support, and the mean of all rows as statistics and prediction.
 
         .. note::
             ``fit(X, y).transform(X)`` does not equal ``fit_transform(X, y)``: this is

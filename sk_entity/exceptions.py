@@ -24,7 +24,7 @@ class UnknownCategoryError(CategoryError, KeyError):
 
 
 class FoldError(SkEntityError, ValueError):
-    """Folds that do not cover every training row exactly once."""
+    """Folds that hold a training row out more than once, or not from its own table."""
 
 
 class DivergenceError(SkEntityError, ValueError):
@@ -41,6 +41,10 @@ class NotSavableError(SkEntityError, ValueError):
 
 class NoCategoricalColumnsWarning(UserWarning):
     """No categorical column was found: the encoder has nothing to learn."""
+
+
+class ManyFoldsWarning(UserWarning):
+    """There are so many folds that a fit is slow and large."""
 
 
 class PretrainedWarning(UserWarning):

@@ -8,6 +8,7 @@ from sklearn.model_selection import GroupKFold
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._categories import Layout
+from sk_entity._features.folds import Folds
 from sk_entity._features.statistics import (
     PRIOR_ROWS,
     Evidence,
@@ -57,7 +58,7 @@ def test_statistics_equal_their_definition(columns, n_folds):
     sizes = [5, 5, 5]
     evidence = Evidence(
         Layout.plain(sizes, [1, 1, 1]), codes, codes, sizes, y[:, None], weight, fold,
-        n_folds,
+        Folds(n_folds),
     )  # fmt: skip
     statistic = TargetStatistic.fit(columns, evidence)
     cells = pd.Series(map(tuple, codes[:, columns])).factorize()[0]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from joblib import Parallel, delayed
+from sklearn.model_selection import TimeSeriesSplit
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._learning.isolation import isolated
@@ -85,7 +86,9 @@ def threads(n):
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("params", [{}, {"cv": None}, {"net": torch.nn.Linear}])
+@pytest.mark.parametrize(
+    "params", [{}, {"cv": None}, {"cv": TimeSeriesSplit(4)}, {"net": torch.nn.Linear}]
+)
 def test_same_bits_whatever_the_thread_count(params):
     with threads(1):
         expected = large_features(**params)

@@ -2,6 +2,7 @@
 
 from sk_entity._features.crosses import named_crosses
 from sk_entity._features.extras import Extras, learn_extras
+from sk_entity._features.folds import Folds
 from sk_entity._features.lookup import Lookup, look_up
 from sk_entity._features.naming import feature_groups
 from sk_entity._features.prediction import Predictor
@@ -11,6 +12,7 @@ from sk_entity._features.statistics import Evidence
 __all__ = [
     "Evidence",
     "Extras",
+    "Folds",
     "Lookup",
     "NumericScaler",
     "Predictor",

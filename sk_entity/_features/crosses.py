@@ -102,7 +102,7 @@ def choose_crosses(
 
     def values(columns: Sequence[int]) -> NDArray[np.float64]:
         statistic = TargetStatistic.fit(columns, learner)
-        return statistic.look_up(sample.codes, sample.fold)
+        return statistic.look_up(sample.codes, sample.table)
 
     candidates = _candidates(evidence.n_codes)
     if not candidates:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sk_entity._categories import Layout
 from sk_entity._columns import hashed, place_of
+from sk_entity._features.folds import Folds
 
 #: A statistic counts the mean of all rows as this many rows of each category.
 PRIOR_ROWS = 10.0
@@ -35,8 +36,8 @@ class Evidence:
     weight : ndarray of shape (n_rows,)
         Positive.
     fold : ndarray of shape (n_rows,), int
-    n_folds : int
-        0: one table, which sees all rows.
+        The part of each row, as `folds` has them.
+    folds : Folds
     group : ndarray of shape (n_rows,), int, or None
         Number of the group of each row; None: each row is one.
     """
@@ -48,7 +49,7 @@ class Evidence:
     target: NDArray[np.float64]
     weight: NDArray[np.float64]
     fold: NDArray[Any]
-    n_folds: int
+    folds: Folds
     shares: NDArray[np.float64] | None = None
     group: NDArray[np.intp] | None = None
 
@@ -64,6 +65,11 @@ class Evidence:
             size = np.bincount(self.group, self.weight)
         size = of_unit_size(size)
         return float(size.sum() ** 2 / (size**2).sum())
+
+    @property
+    def table(self) -> NDArray[Any]:
+        """The table that each row reads."""
+        return self.folds.table_of(self.fold)
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -97,7 +103,7 @@ class TargetStatistic:
 
     Like the embedding tables there is one table for each fold, which never sees the
     targets of that fold, and one for all rows. A cell that a table never saw has the
-    mean of all rows that the table saw.
+    mean of all rows that the table saw; a table that saw none, the mean of all rows.
 
     Attributes
     ----------
@@ -214,7 +220,7 @@ class TargetStatistic:
 
 
 class _Sums:
-    """Weight and target sums of cells, by table: all folds but the table's own, all.
+    """Weight and target sums of cells, by table: of the rows that teach it.
 
     The values are the weight, the weighted sum of each target and, where targets have
     shares, what counts of each.
@@ -227,33 +233,53 @@ class _Sums:
 
     def __init__(self, n_cells: int, evidence: Evidence) -> None:
         self._evidence = evidence
-        self._n_parts = max(evidence.n_folds, 1)
+        folds = evidence.folds
+        # Only where tables are all parts but one can they be made from parts.
+        self._n_parts = max(folds.n_folds, 1) if folds.is_plain else folds.n_folds + 1
         self._n_outputs = evidence.target.shape[1]
         n_values = 1 + self._n_outputs * (1 if evidence.shares is None else 2)
         self._sums = np.zeros((n_values, n_cells * self._n_parts))
 
     def add(self, rows: NDArray[Any] | slice, cell: NDArray[Any]) -> None:
         """Add the rows behind some cells, an entry each."""
-        evidence = self._evidence
+        fold, teaches = self._evidence.fold[rows], self._evidence.folds.teaches
+        if teaches is None:
+            part = cell.astype(np.int64) * self._n_parts + fold
+            self._add(rows, part, self._sums)
+            return
+        by_table = self._sums.reshape(len(self._sums), -1, self._n_parts)
+        rows = np.arange(len(self._evidence))[rows]
+        for table, learns in enumerate(teaches.T):
+            seen = learns[fold]
+            self._add(rows[seen], cell[seen], by_table[:, :, table])
+
+    def _add(
+        self,
+        rows: NDArray[Any] | slice,
+        place: NDArray[Any],
+        sums: NDArray[np.float64],
+    ) -> None:
+        """Add rows to places of some sums, shape (n_values, n_places)."""
+        evidence, n_places = self._evidence, sums.shape[1]
         weight = evidence.weight[rows]
-        part = cell.astype(np.int64) * self._n_parts + evidence.fold[rows]
-        self._sums[0] += np.bincount(part, weight, self._sums.shape[1])
+        sums[0] += np.bincount(place, weight, n_places)
         for k, target in enumerate(evidence.target[rows].T, start=1):
             own = weight
             if evidence.shares is not None:
                 own = weight * evidence.shares[rows, k - 1]
-                counted = self._sums[self._n_outputs + k]
-                counted += np.bincount(part, own, self._sums.shape[1])
-            self._sums[k] += np.bincount(part, own * target, self._sums.shape[1])
+                sums[self._n_outputs + k] += np.bincount(place, own, n_places)
+            sums[k] += np.bincount(place, own * target, n_places)
 
     def _by_table(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        by_fold = sums.reshape(-1, self._n_parts).T
-        return _others(by_fold) if self._evidence.n_folds else by_fold
+        by_part, folds = sums.reshape(-1, self._n_parts).T, self._evidence.folds
+        return _others(by_part) if folds.is_plain and folds.n_folds else by_part
 
     def total(self) -> NDArray[np.float64]:
         """Return the sums of all rows, shape (n_values, n_cells)."""
-        shape = (len(self._sums), -1, self._n_parts)
-        return np.asarray(self._sums.reshape(shape).sum(axis=2))
+        by_part = self._sums.reshape(len(self._sums), -1, self._n_parts)
+        if not self._evidence.folds.is_plain:
+            return by_part[:, :, -1].copy()
+        return np.asarray(by_part.sum(axis=2))
 
     def means(self) -> NDArray[np.float64]:
         """Smoothed target means, shape (n_tables, n_cells, n_outputs)."""
@@ -263,23 +289,25 @@ class _Sums:
     def support(self) -> NDArray[np.float64]:
         """Log-counts, shape (n_tables, n_cells).
 
-        A fold's table counts the other folds' rows, scaled up to all rows: a training
+        A fold's table counts the rows that teach it, scaled up to all rows: a training
         row's support does not tell its own row apart.
         """
         count = self._by_table(self._sums[0])
-        rows = np.maximum(count.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-        return np.asarray(np.log1p(count * (rows[-1] / rows)))
+        rows = count.sum(axis=1, keepdims=True)
+        # Of a table that no row teaches, nothing is scaled.
+        return np.asarray(np.log1p(count * (rows[-1] / np.where(rows, rows, 1.0))))
 
 
 def _means(sums: NDArray[np.float64], n_outputs: int) -> NDArray[np.float64]:
     """Smoothed means: (n_values, n_tables, n_cells) -> (n_tables, n_cells, n_outputs).
 
-    The prior is the mean of all cells.
+    The prior is the mean of all cells, of a table without rows that of the last table.
     """
     total, seen = sums[1 : 1 + n_outputs], sums[1 + n_outputs :]
     count = seen if len(seen) else sums[:1]
-    rows = np.maximum(count.sum(axis=2, keepdims=True), np.finfo(float).tiny)
-    prior = total.sum(axis=2, keepdims=True) / rows
+    rows = count.sum(axis=2, keepdims=True)
+    prior = total.sum(axis=2, keepdims=True) / np.maximum(rows, np.finfo(float).tiny)
+    prior = np.where(rows > 0, prior, prior[:, -1:])
     means = (total + PRIOR_ROWS * prior) / (count + PRIOR_ROWS)
     return np.ascontiguousarray(np.moveaxis(means, 0, 2))
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sk_entity._categories import Codes, by_column
-from sk_entity._features import Evidence, Extras, learn_extras, look_up
+from sk_entity._features import Evidence, Extras, Folds, learn_extras, look_up
 from sk_entity._fitting.plan import Plan
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def evidence_of(
     plan: Plan,
     rows: "Rows",
     codes: Codes,
-    n_folds: int,
+    folds: Folds,
     group: NDArray[np.intp] | None = None,
 ) -> Evidence:
     """Return the rows as statistics see them; without folds, as one table sees them."""
@@ -37,7 +37,7 @@ def evidence_of(
         target=target,
         weight=rows.weight,
         fold=rows.fold,
-        n_folds=n_folds,
+        folds=folds,
         shares=shares,
         group=group,
     )
@@ -57,7 +57,7 @@ def learn_beside(
 
     def predict(index: NDArray[np.intp]) -> NDArray[np.float64]:
         assert predictor is not None
-        fold = rows.fold[index]
+        fold = evidence.folds.table_of(rows.fold[index])
         cells = by_column(trained.tables, layout.table_of, layout.bags)
         vectors = look_up(cells, rows.codes[index], fold)
         return predictor.predict(vectors, rows.numeric[index], fold)

@@ -1,10 +1,13 @@
-"""Rows -> the fold that holds each out."""
+"""Rows -> the fold that holds each out, and the tables that each may teach."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from sk_entity._features import Folds
 from sk_entity._target import Target
 from sk_entity.exceptions import FoldError
 
@@ -12,16 +15,18 @@ from sk_entity.exceptions import FoldError
 def check_folds(
     cv: Any,
     target: Target,
+    weight: NDArray[np.float64],
     *,
     groups: NDArray[Any] | None = None,
     seed: int,
-) -> tuple[NDArray[np.int32], int]:
-    """Give each row the number of the fold that holds it out.
+) -> tuple[NDArray[np.int32], Folds]:
+    """Give each row its part: what it reads, and whom it teaches.
 
     Parameters
     ----------
     cv : int, splitter, iterable of splits or None
     target : Target
+    weight : ndarray of shape (n_rows,)
     groups : ndarray of shape (n_rows,) or None
         Rows of one group stay in one fold.
     seed : int
@@ -29,44 +34,106 @@ def check_folds(
 
     Returns
     -------
-    fold : ndarray of shape (n_rows,), int32
-        0 .. n_folds - 1; all zero without cross-fitting.
-    n_folds : int
-        0 if ``cv`` is None.
+    part : ndarray of shape (n_rows,), int32
+        All zero without cross-fitting.
+    folds : Folds
 
     Raises
     ------
     FoldError
-        If the folds do not hold every row out exactly once, or there are too few rows.
+        If a row is held out more than once, or would teach the table that it reads, or
+        there are too few rows.
     """
     # Here, not at the top: it takes a tenth of a second, which a loaded encoder spares.
     from sklearn.model_selection import check_cv
 
     n_rows = len(target.values)
     if cv is None:
-        return np.zeros(n_rows, dtype=np.int32), 0
+        return np.zeros(n_rows, dtype=np.int32), Folds(0)
     if isinstance(cv, (int, np.integer)):
         splitter = _default_splitter(int(cv), target, groups is not None, seed)
     else:
         splitter = check_cv(cv, target.values, classifier=target.kind != "continuous")
     fold = np.full(n_rows, -1, dtype=np.int32)
-    held_out = np.zeros(n_rows, dtype=np.int32)
+    often, both = np.zeros(n_rows, dtype=bool), np.zeros(n_rows, dtype=bool)
+    # Training rows of the splits that do not train on all rows but the held out.
+    trained = dict[int, NDArray[np.bool_]]()
     n_folds = 0
-    for _, test in splitter.split(np.empty((n_rows, 1)), target.values, groups):
-        fold[test] = n_folds
-        held_out[test] += 1
+    for train, test in splitter.split(np.empty((n_rows, 1)), target.values, groups):
+        learns, held_out = np.zeros((2, n_rows), dtype=bool)
+        learns[train], held_out[test] = True, True
+        often |= held_out & (fold >= 0)
+        both |= held_out & learns
+        fold[held_out] = n_folds
+        if not (learns != held_out).all():
+            trained[n_folds] = learns
         n_folds += 1
-    if not (held_out == 1).all():
-        never, often = int((held_out == 0).sum()), int((held_out > 1).sum())
+    _check_splits(cv, often, both, n_folds)
+    if not trained and (fold >= 0).all():
+        return fold, Folds(n_folds)
+    return _parts(fold, n_folds, trained, weight > 0)
+
+
+def shown(cv: Any) -> str:
+    """Return what messages call a splitter: arrays of indices are long."""
+    return repr(cv) if len(repr(cv)) < 100 else f"a {type(cv).__name__}"
+
+
+def _check_splits(
+    cv: Any, often: NDArray[np.bool_], both: NDArray[np.bool_], n_folds: int
+) -> None:
+    if often.any():
         raise FoldError(
-            "Validation indices from `cv` must cover each sample index exactly once "
-            f"with no overlap: {never} rows are in no validation fold and {often} in "
-            f"several ({cv!r}). Pass an int, KFold, StratifiedKFold, GroupKFold or "
-            "another splitter whose validation folds partition the rows."
+            f"Validation folds must not overlap, but {int(often.sum())} rows are in "
+            f"several of them ({shown(cv)}): which would such a row's features come "
+            "from? "
+            "Pass an int, KFold, StratifiedKFold, GroupKFold, TimeSeriesSplit or "
+            "another splitter that holds each row out at most once."
         )
     if n_folds < 2:
-        raise FoldError(f"cv={cv!r} gives {n_folds} fold; at least 2 are needed.")
-    return fold, n_folds
+        raise FoldError(f"cv={shown(cv)} gives {n_folds} fold; at least 2 are needed.")
+    if both.any():
+        raise FoldError(
+            f"{int(both.sum())} rows are in the training and in the validation indices "
+            f"of one split ({shown(cv)}): their features would have seen their "
+            "targets. Leave them out of the training indices."
+        )
+
+
+def _parts(
+    fold: NDArray[np.int32],
+    n_folds: int,
+    trained: Mapping[int, NDArray[np.bool_]],
+    counts: NDArray[np.bool_],
+) -> tuple[NDArray[np.int32], Folds]:
+    """Return the part of each row, and what parts read and teach.
+
+    Parameters
+    ----------
+    fold : ndarray of shape (n_rows,)
+        -1 for rows that no split holds out: these read one more table, which learns
+        from no row.
+    n_folds : int
+    trained : dict of int to ndarray of shape (n_rows,), bool
+        Rows that teach the table of some splits; that of others learns from all rows
+        but those held out.
+    counts : ndarray of shape (n_rows,), bool
+        Rows that teach at all.
+    """
+    teaches = [trained.get(k, fold != k) & counts for k in range(n_folds)]
+    if (fold < 0).any():
+        fold = np.where(fold < 0, n_folds, fold)
+        teaches.append(np.zeros(len(fold), dtype=bool))
+    teaches.append(np.ones(len(fold), dtype=bool))
+    part: NDArray[np.int64] = fold.astype(np.int64)
+    for learns in teaches:
+        part = pd.factorize(2 * part + learns)[0]
+    _, first = np.unique(part, return_index=True)
+    return part.astype(np.int32), Folds(
+        len(teaches) - 1,
+        fold[first].astype(np.int32),
+        np.stack([learns[first] for learns in teaches], axis=1),
+    )
 
 
 def _default_splitter(n_folds: int, target: Target, grouped: bool, seed: int) -> Any:

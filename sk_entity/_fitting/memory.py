@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sk_entity._categories import Codes, FrameCoder
 from sk_entity._columns import Header, read_numbers
-from sk_entity._features import Lookup
+from sk_entity._features import Folds, Lookup
 from sk_entity._fitting.beside import evidence_of, learn_beside
 from sk_entity._fitting.blending import blended, start_of
 from sk_entity._fitting.categories import cross_pairs, new_coder
@@ -93,8 +93,8 @@ class Lesson:
     objective : Objective
     values : ndarray of shape (n_rows,) or (n_rows, n_columns), float64
     fold : ndarray of shape (n_rows,), int32
-    n_folds : int
-        0: no cross-fitting.
+        The part of each row, as `folds` has them.
+    folds : Folds
     group : ndarray of shape (n_rows,), int, or None
         The number of each row's group.
     """
@@ -102,7 +102,7 @@ class Lesson:
     objective: Objective
     values: NDArray[np.float64]
     fold: NDArray[np.int32]
-    n_folds: int
+    folds: Folds
     group: NDArray[np.intp] | None
 
 
@@ -150,9 +150,8 @@ def learn(
     )
     dims = _dims(parameters, given, coder, lesson, rows, vectors, earlier)
     layout = coder.layout(dims, codes)
-    plan = Plan(
-        parameters, given.header, coder, lesson.objective, layout, lesson.n_folds
-    )
+    folds = lesson.folds
+    plan = Plan(parameters, given.header, coder, lesson.objective, layout, folds)
     plan.check_names()
     if not coder.coders:
         _warn_no_categories(plan)
@@ -160,11 +159,12 @@ def learn(
             weight=total, n_rows=n_rows, history=pd.DataFrame()
         )
         return learned, TrainingRows(given.frame, codes, lesson.fold, learned.lookup)
+    plan.tell_cost()
     crosses = cross_pairs(parameters, plan.names, earlier)
     trained = train(
         rows,
         layout=layout,
-        n_folds=plan.n_folds,
+        folds=folds,
         objective=plan.objective,
         settings=plan.settings(),
         start=start_of(plan, vectors, earlier, total, same_rows=same_rows),
@@ -172,7 +172,7 @@ def learn(
         progress=progress,
     )
     progress.report(HEADS, "crosses and statistics")
-    evidence = evidence_of(plan, rows, codes, plan.n_folds, lesson.group)
+    evidence = evidence_of(plan, rows, codes, folds, lesson.group)
     choose = plan.chooses_crosses and earlier is None
     extras = learn_beside(plan, rows, evidence, trained, crosses, choose=choose)
     learned = plan.finished(trained, extras, weight=total, n_rows=n_rows)
@@ -180,7 +180,8 @@ def learn(
         learned = blended(earlier, learned, same_rows=same_rows)
     lookup = Lookup(trained.tables, coder.table_of, extras)
     progress.report(1.0, f"{n_rows:,} rows")
-    return learned, TrainingRows(given.frame, codes, lesson.fold, lookup)
+    table = folds.table_of(lesson.fold)
+    return learned, TrainingRows(given.frame, codes, table, lookup)
 
 
 def _read_categories(
@@ -227,7 +228,8 @@ def _read_lesson(
         objective, values = _hidden_cells(
             parameters, given, coder, numbers, weight, known
         )
-        return Lesson(objective, values, np.zeros(len(frame), np.int32), 0, group)
+        fold = np.zeros(len(frame), np.int32)
+        return Lesson(objective, values, fold, Folds(0), group)
     objective, target, values = read_objective(
         given.y,
         len(frame),
@@ -236,8 +238,8 @@ def _read_lesson(
         earlier=known,
         classes=given.classes,
     )
-    fold, n_folds = check_folds(parameters.cv, target, groups=groups, seed=seed)
-    return Lesson(objective, values, fold, n_folds, group)
+    fold, folds = check_folds(parameters.cv, target, weight, groups=groups, seed=seed)
+    return Lesson(objective, values, fold, folds, group)
 
 
 def _hidden_cells(

@@ -9,14 +9,21 @@ from numpy.typing import NDArray
 
 from sk_entity._categories import FrameCoder, Layout
 from sk_entity._columns import Header
-from sk_entity._features import Extras, feature_groups
+from sk_entity._features import Extras, Folds, feature_groups
+from sk_entity._fitting.folds import shown
 from sk_entity._fitting.given import GivenVectors
 from sk_entity._learned import Learned
 from sk_entity._parameters import Parameters
 from sk_entity._target import Objective
+from sk_entity._warnings import warn
+from sk_entity.exceptions import ManyFoldsWarning
 
 if TYPE_CHECKING:
     from sk_entity._learning.task import Settings, Trained
+
+
+#: From so many folds on, a warning says what they cost.
+MANY_FOLDS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +37,7 @@ class Plan:
     coder : FrameCoder
     objective : Objective
     layout : Layout
-    n_folds : int
-        0: no cross-fitting.
+    folds : Folds
     """
 
     parameters: Parameters
@@ -39,7 +45,7 @@ class Plan:
     coder: FrameCoder
     objective: Objective
     layout: Layout
-    n_folds: int
+    folds: Folds
 
     @property
     def names(self) -> list[str]:
@@ -49,12 +55,12 @@ class Plan:
     @property
     def adds_prediction(self) -> bool:
         """Whether the output has a prediction."""
-        return self.parameters.adds_prediction(self.n_folds)
+        return self.parameters.adds_prediction(self.folds.n_folds)
 
     @property
     def chooses_crosses(self) -> bool:
         """Whether crosses are chosen by what they add."""
-        return self.parameters.chooses_crosses(self.n_folds)
+        return self.parameters.chooses_crosses(self.folds.n_folds)
 
     def check_names(self) -> None:
         """Raise a `ColumnError` if output columns would share names, before training.
@@ -62,6 +68,25 @@ class Plan:
         Crosses are not known yet; they give way to others.
         """
         self.outputs([], prediction=self.adds_prediction)
+
+    def tell_cost(self) -> None:
+        """Warn of very many folds: each has tables and a head of its own."""
+        n_folds = int(self.folds.learned[:-1].sum())
+        if n_folds < MANY_FOLDS:
+            return
+        sizes = zip(self.layout.n_codes, self.layout.dims, strict=True)
+        numbers = sum(n_codes * dim for n_codes, dim in sizes)
+        # A number, its gradient and the optimizer's two moments, of four bytes.
+        memory = 16e-6 * numbers * n_folds
+        warn(
+            f"cv={shown(self.parameters.cv)} makes {n_folds:,} folds. Each has tables "
+            f"({numbers:,} numbers; in training, those of all folds take {memory:,.1f} "
+            "MB), statistics and a prediction of its own: expect a fit to take some "
+            f"{n_folds / 25:.0f} times as long as with 5 folds. 5 to 10 are enough: "
+            "pass cv=5, GroupKFold(5) in place of LeaveOneGroupOut, or "
+            "TimeSeriesSplit(5) for rows in the order of time.",
+            ManyFoldsWarning,
+        )
 
     def outputs(
         self, crosses: Sequence[tuple[int, int]], *, prediction: bool
@@ -109,7 +134,7 @@ class Plan:
         return self._learned(
             vectors=[table[-1] for table in trained.tables],
             counts=trained.counts,
-            spreads=[_spread(table) for table in trained.tables],
+            spreads=[_spread(table, self.folds) for table in trained.tables],
             extras=extras.final(),
             scaling=trained.scaling,
             weight=weight,
@@ -199,9 +224,10 @@ def plan_dims(
     return dims
 
 
-def _spread(tables: NDArray[np.float32]) -> NDArray[np.float64] | None:
+def _spread(tables: NDArray[np.float32], folds: Folds) -> NDArray[np.float64] | None:
     """Return how far the folds' vectors are from those of all rows; None: no folds."""
     if len(tables) == 1:
         return None
-    distance = np.linalg.norm(tables[:-1].astype(np.float64) - tables[-1], axis=2)
+    some = tables[:-1][folds.learned[:-1]]
+    distance = np.linalg.norm(some.astype(np.float64) - tables[-1], axis=2)
     return np.asarray(np.sqrt(np.mean(distance**2, axis=0)))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sk_entity._categories import Codes, FrameCoder
 from sk_entity._columns import Header, read_numbers
-from sk_entity._features import Evidence, Extras, learn_extras
+from sk_entity._features import Evidence, Extras, Folds, learn_extras
 from sk_entity._fitting.batches import StreamReader
 from sk_entity._fitting.beside import evidence_of, learn_beside
 from sk_entity._fitting.categories import cross_pairs, new_coder
@@ -74,13 +74,14 @@ def learn_stream(
         )
         empty = Codes(np.empty((0, 0), np.int32), (None,) * len(coder.table_of))
         layout = coder.layout(dims, empty)
-        plan = Plan(parameters, header, coder, objective, layout, n_folds)
+        plan = Plan(parameters, header, coder, objective, layout, Folds(n_folds))
         plan.check_names()
+        plan.tell_cost()
         trained = train_spooled(
             spool,
             [part.vocabulary.code_counts for part in coder.coders],
             layout=layout,
-            n_folds=n_folds,
+            folds=plan.folds,
             objective=objective,
             settings=plan.settings(),
             seed=seed,
@@ -141,14 +142,14 @@ def _open(parameters: Parameters, coder: FrameCoder, reader: StreamReader) -> No
 
 def _learn_beside(plan: Plan, spool: Any, trained: "Trained") -> Extras:
     """Choose crosses by a sample, then learn all statistics from all rows."""
-    rows, evidence = _evidence(plan, spool.sample(SAMPLE_ROWS), plan.n_folds)
+    rows, evidence = _evidence(plan, spool.sample(SAMPLE_ROWS), plan.folds)
     named = cross_pairs(plan.parameters, plan.names, None)
     chosen = learn_beside(
         plan, rows, evidence, trained, named, choose=plan.chooses_crosses
     )
     extras: Extras | None = None
     for block in spool.blocks(SAMPLE_ROWS):
-        _, evidence = _evidence(plan, block, 0)
+        _, evidence = _evidence(plan, block, Folds(0))
         part = learn_extras(
             replace(evidence, fold=np.zeros_like(evidence.fold)),
             predict=None,
@@ -163,9 +164,9 @@ def _learn_beside(plan: Plan, spool: Any, trained: "Trained") -> Extras:
     return extras
 
 
-def _evidence(plan: Plan, block: NDArray[Any], n_folds: int) -> tuple["Rows", Evidence]:
+def _evidence(plan: Plan, block: NDArray[Any], folds: Folds) -> tuple["Rows", Evidence]:
     from sk_entity._learning.rows import Rows
 
     rows = Rows.of(block)
     codes = Codes(rows.codes, (None,) * rows.codes.shape[1])
-    return rows, evidence_of(plan, rows, codes, n_folds)
+    return rows, evidence_of(plan, rows, codes, folds)

@@ -26,6 +26,9 @@ class TensorRows(Dataset[Any]):
         Mean one.
     lesson : Tensor of shape (n_rows,), float32
         Weight of the row in the decoder's own loss: zero for rows that judge it.
+    part : Tensor of shape (n_rows,), int32, or None, default=None
+        The part of each row, as `Folds` has them; None: all tables but its own learn
+        from it.
     """
 
     codes: Tensor
@@ -34,6 +37,7 @@ class TensorRows(Dataset[Any]):
     target: Tensor
     weight: Tensor
     lesson: Tensor
+    part: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -41,9 +45,11 @@ class TensorRows(Dataset[Any]):
     def batch(self) -> tuple[dict[str, Tensor], Any]:
         """Return the inputs, and the target with its weights."""
         inputs = {"codes": self.codes, "numeric": self.numeric, "table": self.table}
-        return inputs, (self.target, self.weight, self.lesson)
+        if self.part is None:
+            return inputs, (self.target, self.weight, self.lesson)
+        return inputs, (self.target, self.weight, self.lesson, self.part)
 
-    def part(self, rows: slice) -> "TensorRows":
+    def cut(self, rows: slice) -> "TensorRows":
         """Return some rows, which stay where they are."""
         return self._map(lambda values: values[rows])
 
@@ -79,12 +85,16 @@ class TensorRows(Dataset[Any]):
     @property
     def n_bytes(self) -> int:
         """Size in memory."""
-        return sum(getattr(self, field.name).nbytes for field in fields(self))
+        return sum(values.nbytes for values in self._tensors().values())
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "TensorRows":
         return TensorRows(
-            **{field.name: change(getattr(self, field.name)) for field in fields(self)}
+            **{name: change(values) for name, values in self._tensors().items()}
         )
+
+    def _tensors(self) -> dict[str, Tensor]:
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: values for name, values in found.items() if values is not None}
 
 
 #: Rows of a spool that are in memory at a time, and of one read.
@@ -185,7 +195,7 @@ class BatchIterator:
         """Return the batches, not yet cut into inputs and targets."""
         for chunk in self._chunks():
             for start in range(0, len(chunk), self.batch_size):
-                yield chunk.part(slice(start, start + self.batch_size))
+                yield chunk.cut(slice(start, start + self.batch_size))
 
     def _chunks(self) -> Iterator[TensorRows]:
         size = _CHUNK * self.batch_size

@@ -55,7 +55,7 @@ def build_module(
     generator: torch.Generator,
 ) -> EmbeddingNet:
     """Return the tables and the decoder as they start."""
-    layout, n_tables = task.layout, task.n_folds + 1
+    layout, n_tables = task.layout, task.folds.n_folds + 1
     # Optimizers and callbacks of the user's see whole tables, at any time.
     may_be_lazy = not any(
         name.startswith(_WATCHERS) and name != "optimizer__weight_decay"
@@ -128,7 +128,8 @@ def build_net(
     progress: Progress,
 ) -> EntityNet:
     """Return the skorch net: rates, views, iterators and callbacks."""
-    rate, n_folds = settings.learning_rate, task.n_folds
+    rate, n_folds = settings.learning_rate, task.folds.n_folds
+    teaches = task.folds.teaches
     n_views = max(1, min(n_folds, _VIEW_BUDGET // plan.batch_size))
     tables = {
         "lr": rate * min(max(n_folds, 1) / n_views, _MOST_RATE),
@@ -158,6 +159,9 @@ def build_net(
         "n_views": n_views,
         "shrinkage": settings.shrinkage,
         "generator": generator,
+        "teaches": None
+        if teaches is None
+        else torch.as_tensor(teaches, device=device_of(settings.device)),
     }
     if settings.early_stopping:
         arguments["train_split"] = HoldOut(0.1, n_folds > 0, generator)

@@ -4,9 +4,12 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sk_entity._features import Folds
 from sk_entity._learning.batches import BatchIterator, TensorRows
 from sk_entity._learning.kernel import HeadKernel, can_learn
 from sk_entity._learning.losses import OneLoss
@@ -133,6 +136,15 @@ class FoldHeads(nn.Module):
         ):
             part.copy_(given)
 
+    @torch.no_grad()
+    def set_constant(
+        self, some: NDArray[np.bool_], output: NDArray[np.float64]
+    ) -> None:
+        """Let some heads say the same of every row."""
+        chosen = torch.as_tensor(some, device=self.numbers.device)
+        self.numbers[chosen] = 0.0
+        self.layers()[1][-1][chosen] = torch.as_tensor(output).to(self.numbers)
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the raw outputs of every head."""
         weights, biases, skip = self.layers()
@@ -143,7 +155,12 @@ class FoldHeads(nn.Module):
         return torch.baddbmm(output, inputs, skip.mT)
 
 
-def mean_losses(criterion: nn.Module, output: Tensor, rows: TensorRows) -> Tensor:
+def mean_losses(
+    criterion: nn.Module,
+    output: Tensor,
+    rows: TensorRows,
+    teaches: Tensor | None = None,
+) -> Tensor:
     """Sum the heads' mean losses over the rows that they may see.
 
     Parameters
@@ -151,24 +168,29 @@ def mean_losses(criterion: nn.Module, output: Tensor, rows: TensorRows) -> Tenso
     criterion : nn.Module
     output : Tensor of shape (n_heads, batch, n_outputs)
     rows : TensorRows
-        Head k does not see those of table k.
+        Head k does not see those of table k, unless ``teaches`` is given.
+    teaches : Tensor of shape (n_parts, n_heads), bool, or None, default=None
+        Whether a head sees each part of the rows.
     """
     n_heads, n_rows, n_outputs = output.shape
-    target, fold = rows.target, rows.table
+    target = rows.target
     flat = output.reshape(n_heads * n_rows, n_outputs)
     several = target.repeat(n_heads, *(1 for _ in target.shape[1:]))
     loss: Tensor = criterion(flat, several)
-    own = torch.arange(n_heads, device=fold.device)[:, None]
+    if teaches is None:
+        seen = torch.arange(n_heads, device=output.device)[:, None] != rows.table
+    else:
+        assert rows.part is not None
+        seen = teaches[rows.part.long()].T
     if loss.ndim == 0:
-        # Of rows that judge each other: head by head, without the fold's.
-        seen = [own[k] != fold for k in range(n_heads)]
+        # Of rows that judge each other: head by head, without those it may not see.
         parts = [
-            criterion(output[k][rows], target[rows])
-            for k, rows in enumerate(seen)
-            if rows.any()
+            criterion(output[k][some], target[some])
+            for k, some in enumerate(seen)
+            if some.any()
         ]
         return torch.stack(parts).sum()
-    mean: Tensor = (loss.view(n_heads, n_rows) * rows.weight * (own != fold)).mean(1)
+    mean: Tensor = (loss.view(n_heads, n_rows) * rows.weight * seen).mean(1)
     return mean.sum()
 
 
@@ -178,7 +200,7 @@ def fit_heads(
     dataset: TensorRows,
     plan: Schedule,
     criterion: nn.Module,
-    n_folds: int,
+    folds: Folds,
     *,
     learning_rate: float,
     weight_decay: float,
@@ -188,7 +210,7 @@ def fit_heads(
 ) -> None:
     """Train a decoder for each fold on what the trained tables give out of fold.
 
-    Head k never learns from the rows of fold k, the last one learns from all rows.
+    Head k learns from the rows that teach table k, the last one from all rows.
 
     Parameters
     ----------
@@ -201,8 +223,8 @@ def fit_heads(
     plan : Schedule
     criterion : nn.Module
         One loss a row.
-    n_folds : int
-        0: one head, which sees all rows.
+    folds : Folds
+        Without any, there is one head, which sees all rows.
     learning_rate, weight_decay : float
     generator : torch.Generator
         Shuffles the rows.
@@ -214,16 +236,20 @@ def fit_heads(
         codes=dataset.codes[:, :0],
         numeric=torch.cat([_vectors(module, dataset), dataset.numeric], dim=1),
         # Without folds, no head is to miss a row.
-        table=dataset.table if n_folds else torch.full_like(dataset.table, -1),
+        table=dataset.table if folds.n_folds else torch.full_like(dataset.table, -1),
         target=dataset.target,
         weight=dataset.weight,
         lesson=dataset.lesson,
+        part=dataset.part,
     )
+    teaches = None
+    if folds.teaches is not None:
+        teaches = torch.as_tensor(folds.teaches, device=rows.weight.device)
     optimizer = torch.optim.Adam(
         heads.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True
     )
     kernel = None
-    if can_learn(criterion, heads, rows.weight.device.type):
+    if folds.is_plain and can_learn(criterion, heads, rows.weight.device.type):
         assert isinstance(criterion, OneLoss)
         kernel = HeadKernel(heads, criterion, workers)
     for step, batch in enumerate(_batches(rows, plan, generator)):
@@ -231,7 +257,8 @@ def fit_heads(
         optimizer.param_groups[0]["lr"] = learning_rate * share
         if kernel is None:
             optimizer.zero_grad()
-            mean_losses(criterion, heads(batch.numeric), batch).backward()  # type: ignore[no-untyped-call]
+            loss = mean_losses(criterion, heads(batch.numeric), batch, teaches)
+            loss.backward()  # type: ignore[no-untyped-call]
         else:
             kernel.step(batch.numeric, batch.target, batch.weight, batch.table)
         optimizer.step()

@@ -14,7 +14,7 @@ from sk_entity._learning.interruptible import InterruptibleNet, StopTraining
 from sk_entity._learning.kernel import Kernel, can_run
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity._learning.pace import HotThenCool, listens_to_steps
-from sk_entity._learning.step import Lesson, go
+from sk_entity._learning.step import Lesson, go, mean_loss
 from sk_entity._workers import Workers
 from sk_entity.exceptions import DivergenceError
 
@@ -39,6 +39,9 @@ class EntityNet(InterruptibleNet):
         Weight of the penalty on the deviations.
     generator : torch.Generator
         Draws the tables.
+    teaches : Tensor of shape (n_parts, n_folds + 1), bool, or None, default=None
+        Whether a table learns from each part of the rows; None: each row teaches all
+        tables but its own.
     **kwargs : dict
         As skorch.NeuralNet.
     """
@@ -51,12 +54,14 @@ class EntityNet(InterruptibleNet):
         n_views: int = 1,
         shrinkage: float = 1.0,
         generator: torch.Generator | None = None,
+        teaches: Tensor | None = None,
         **kwargs: Any,
     ) -> None:
         self.n_folds = n_folds
         self.n_views = n_views
         self.shrinkage = shrinkage
         self.generator = generator
+        self.teaches = teaches
         self.workers: Workers | None = None
         self.kernel: Kernel | None = None
         super().__init__(module, *args, **kwargs)
@@ -86,15 +91,21 @@ class EntityNet(InterruptibleNet):
         if self.kernel is not None:
             return self.kernel.step(batch, self.optimizer_)
         self._set_training(True)
-        inputs, (target, weight, own_weight) = batch
+        inputs, (target, weight, own_weight, *part) = batch
         module, own, numeric = self.module_, inputs["table"].long(), inputs["numeric"]
         loaded = module.tables.load(inputs["codes"], self.optimizer_)
         vectors = loaded.deviation + module.tables.priors().detach()
         if loaded.base is not None:
             vectors += loaded.base
         other, seen = self._learners(own)
-        lesson = Lesson(vectors, own, other, numeric, target, weight, own_weight)
-        passed = go(lesson, module.decoder, self.get_loss)
+        of_other = None
+        if self.teaches is not None:
+            seen = seen * self.teaches[part[0].long()]
+            of_other = seen.gather(1, other)
+        lesson = Lesson(
+            vectors, own, other, of_other, numeric, target, weight, own_weight
+        )
+        passed = go(lesson, module.decoder, self.criterion_)
         module.tables.learn_priors(passed.own.sum(0))
         strength = weight * (self.shrinkage / len(weight))
         loaded.learn(passed.gradient, strength / max(other.shape[1], 1), seen)
@@ -129,21 +140,9 @@ class EntityNet(InterruptibleNet):
     def get_loss(
         self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False
     ) -> Tensor:
-        """Return the weighted mean of the criterion over the batch.
-
-        A criterion of the user's may give one loss of all rows together.
-        """
+        """Return the weighted mean of the criterion over the batch."""
         target, weight, *_ = to_tensor(y_true, device=self.device)
-        loss: Tensor = self.criterion_(y_pred, target)
-        if loss.ndim:
-            loss = (loss * weight).mean()
-        elif (weight != weight[0]).any():
-            raise ValueError(
-                "The loss gives one value for all rows of a batch, so that rows cannot "
-                "be weighed: leave sample_weight and early_stopping out, or return a "
-                "value a row."
-            )
-        return loss
+        return mean_loss(self.criterion_(y_pred, target), weight)
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **params: Any
@@ -166,7 +165,9 @@ class EntityNet(InterruptibleNet):
     def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Take the compiled step, where it can do what is asked for."""
         super().on_train_begin(net, *args, **kwargs)
-        if can_run(self.module_, self.criterion_, self.device):
+        # Compiled, a row teaches all tables but its own.
+        is_plain = self.teaches is None
+        if is_plain and can_run(self.module_, self.criterion_, self.device):
             self.kernel = Kernel(
                 self.module_,
                 self.criterion_,

@@ -36,7 +36,8 @@ def learn_predictor(
     """Train the heads on vectors that stand still, and return them without torch."""
     # Without folds there is nobody to hide rows from. A net of the user's may be
     # anything, though, and predictions must not need torch.
-    if not task.n_folds and isinstance(module.decoder, Decoder):
+    folds = task.folds
+    if not folds.n_folds and isinstance(module.decoder, Decoder):
         return _to_predictor(FoldHeads.of(module.decoder), task)
     passes, size = settings.max_epochs, settings.batch_size
     if size == "auto":
@@ -52,7 +53,7 @@ def learn_predictor(
         module.tables.prior_of.numel() + task.n_numeric,
         settings.head_units,
         task.objective.n_outputs,
-        task.n_folds + 1,
+        folds.n_folds + 1,
         generator,
     ).to(rows.weight.device)
     pace = 1.0
@@ -65,13 +66,15 @@ def learn_predictor(
         rows,
         plan,
         make_criterion(task.objective, task.scaling.units, settings.loss),
-        task.n_folds,
+        folds,
         learning_rate=settings.learning_rate * HEAD_RATE * pace,
         weight_decay=weight_decay,
         generator=generator,
         workers=workers,
         progress=progress,
     )
+    # What a head that no row teaches started from means nothing.
+    heads.set_constant(~folds.learned, task.constant)
     return _to_predictor(heads, task)
 
 

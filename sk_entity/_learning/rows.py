@@ -27,6 +27,7 @@ class Rows:
         As `read_objective` gives it.
     weight : ndarray of shape (n_rows,), float64
     fold : ndarray of shape (n_rows,), int32
+        The part of each row, as `Folds` has them.
     """
 
     codes: NDArray[np.int32]

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from sk_entity._categories import Layout
-from sk_entity._features import Predictor, Scaling
+from sk_entity._features import Folds, Predictor, Scaling
 from sk_entity._learning.heads import HEAD_UNITS
 from sk_entity._learning.net import EntityNet
 from sk_entity._learning.sizes import auto_weight_decay
@@ -58,19 +58,22 @@ class Task:
     ----------
     layout : Layout
     counts : list of ndarray of shape (n_codes,), float64
-    n_folds : int
+    folds : Folds
     objective : Objective
     n_numeric : int
         Numeric inputs of the net.
     scaling : Scaling
+    constant : ndarray of shape (n_outputs,)
+        Raw outputs of a head that no row teaches.
     """
 
     layout: Layout
     counts: Sequence[NDArray[np.float64]]
-    n_folds: int
+    folds: Folds
     objective: Objective
     n_numeric: int
     scaling: Scaling
+    constant: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

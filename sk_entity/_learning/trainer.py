@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from sk_entity._categories import Layout
-from sk_entity._features import NumericScaler, Predictor, Scaling
+from sk_entity._features import Folds, NumericScaler, Predictor, Scaling
 from sk_entity._learning.batches import SpooledRows, TensorRows
 from sk_entity._learning.building import build_module, build_net
 from sk_entity._learning.isolation import isolated
@@ -22,7 +22,7 @@ from sk_entity._learning.sizes import STEP_BUDGET, schedule
 from sk_entity._learning.start import Start
 from sk_entity._learning.task import Settings, Task, Trained, device_of
 from sk_entity._progress import Progress
-from sk_entity._target import Objective, find_units, to_net
+from sk_entity._target import Objective, constant_outputs, find_units, to_net
 from sk_entity._workers import Workers
 
 #: Rows of a spool from which numbers and target are scaled.
@@ -33,7 +33,7 @@ def train(
     rows: Rows,
     *,
     layout: Layout,
-    n_folds: int,
+    folds: Folds,
     objective: Objective,
     settings: Settings,
     start: Start,
@@ -48,8 +48,7 @@ def train(
         Codes, raw numbers, target, weight and fold of the training rows.
     layout : Layout
         The tables and the columns that read them.
-    n_folds : int
-        0: no cross-fitting.
+    folds : Folds
     objective : Objective
     settings : Settings
     start : Start
@@ -71,13 +70,14 @@ def train(
         settings = replace(settings, early_stopping=stop_early)
         earlier = start.earlier
         scaling = _scaling(rows, objective) if earlier is None else earlier.scaling
-        dataset = _to_tensors(rows, scaling, objective)
+        dataset = _to_tensors(rows, scaling, folds)
         dataset = _place(dataset, device_of(settings.device))
         tables = range(len(layout.n_codes))
         counts = [layout.count(t, rows.codes, rows.weight) for t in tables]
         n_numeric = dataset.numeric.shape[1]
+        constant = constant_outputs(objective, rows.target, rows.weight)
         del rows  # the tensors hold what training needs
-        task = Task(layout, counts, n_folds, objective, n_numeric, scaling)
+        task = Task(layout, counts, folds, objective, n_numeric, scaling, constant)
         return _learn(dataset, task, settings, start, seed, workers, progress)
 
 
@@ -86,7 +86,7 @@ def train_spooled(
     counts: Sequence[NDArray[np.float64]],
     *,
     layout: Layout,
-    n_folds: int,
+    folds: Folds,
     objective: Objective,
     settings: Settings,
     seed: int,
@@ -100,7 +100,7 @@ def train_spooled(
         Rows with the fields of `Rows`.
     counts : list of ndarray of shape (n_codes,)
         Weight of the rows behind each row of each table.
-    layout, n_folds, objective, settings, seed, progress
+    layout, folds, objective, settings, seed, progress
         As `train`.
     """
     with isolated(seed) as workers:
@@ -109,10 +109,11 @@ def train_spooled(
         mean_weight = float(sample.weight.mean())
 
         def to_tensors(block: NDArray[Any]) -> TensorRows:
-            return _to_tensors(Rows.of(block), scaling, objective, mean_weight)
+            return _to_tensors(Rows.of(block), scaling, folds, mean_weight)
 
         n_numeric = scaling.scaler.transform(sample.numeric[:1]).shape[1]
-        task = Task(layout, counts, n_folds, objective, n_numeric, scaling)
+        constant = constant_outputs(objective, sample.target, sample.weight)
+        task = Task(layout, counts, folds, objective, n_numeric, scaling, constant)
         spooled = SpooledRows(spool, to_tensors)
         return _learn(spooled, task, settings, Start(), seed, workers, progress)
 
@@ -186,19 +187,22 @@ def _scaling(rows: Rows, objective: Objective) -> Scaling:
 def _to_tensors(
     rows: Rows,
     scaling: Scaling,
-    objective: Objective,
+    folds: Folds,
     mean_weight: float | None = None,
 ) -> TensorRows:
     # Without folds the one table, number 0, is everyone's own.
     mean_weight = rows.weight.mean() if mean_weight is None else mean_weight
     weight = torch.as_tensor(rows.weight / mean_weight).to(torch.float32)
+    part = torch.as_tensor(np.ascontiguousarray(rows.fold), dtype=torch.int32)
+    table = np.ascontiguousarray(folds.table_of(rows.fold))
     return TensorRows(
         codes=torch.as_tensor(np.ascontiguousarray(rows.codes), dtype=torch.int32),
         numeric=torch.as_tensor(scaling.scaler.transform(rows.numeric)),
-        table=torch.as_tensor(np.ascontiguousarray(rows.fold), dtype=torch.int32),
+        table=torch.as_tensor(table, dtype=torch.int32),
         target=torch.as_tensor(to_net(rows.target, scaling.units)).float(),
         weight=weight,
         lesson=weight,
+        part=None if folds.is_plain else part,
     )
 
 

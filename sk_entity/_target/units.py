@@ -34,6 +34,39 @@ def find_units(
     return tuple(found)
 
 
+def constant_outputs(
+    objective: Objective, values: NDArray[np.float64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the net's raw outputs for a row of which nothing is known.
+
+    They predict the mean of all rows, or the quantile that the loss asks for; zero for
+    a loss of several columns of the user's.
+
+    Parameters
+    ----------
+    objective : Objective
+    values : ndarray of shape (n_rows,) or (n_rows, n_columns)
+    weight : ndarray of shape (n_rows,)
+    """
+    if objective.is_custom and objective.is_multiple:
+        return np.zeros(objective.n_outputs)
+    columns, found = values.reshape(len(values), -1), []
+    for goal, column in zip(objective.goals, columns.T, strict=False):
+        known = ~np.isnan(column) & (weight > 0)
+        y, weights = column[known], weight[known]
+        if goal.classes is None:
+            # The units are centered so that zero says it, but for a loss of the user's.
+            given = objective.is_custom and known.any()
+            found.append([np.average(y, weights=weights) if given else 0.0])
+            continue
+        own = _class_weights(goal, y, weights) if known.any() else None
+        rows = np.bincount(y.astype(np.intp), weights, len(goal.classes))
+        rows = rows * (1.0 if own is None else np.asarray(own))
+        raw = np.log(np.maximum(rows, 1e-6 * max(rows.sum(), 1e-300)))
+        found.append(raw - raw.mean() if goal.n_outputs > 1 else [raw[-1] - raw[0]])
+    return np.concatenate(found) if found else np.zeros(0)
+
+
 def row_balance(
     objective: Objective, values: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> float:

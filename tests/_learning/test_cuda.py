@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.model_selection import TimeSeriesSplit
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity.datasets import make_entities
@@ -19,6 +20,7 @@ CASES = {
     "defaults": (X, DATA.y, {}),
     "vectors": (X, DATA.y, {"add_prediction": False, "crosses": None}),
     "no folds": (X, DATA.y, {"cv": None}),
+    "splits of time": (X, DATA.y, {"cv": TimeSeriesSplit(3)}),
     "classes": (X, np.digitize(DATA.y, [-1, 1]), {}),
     "early stopping": (X, DATA.y, {"early_stopping": True}),
     "multi-valued": (
