@@ -191,7 +191,7 @@ TARGET static void add_column(const Batch *b, int64_t j, float *into) {
     for (int64_t i = 0; i < j; i++) start += b->dim[i];
     for (int64_t row = 0; row < b->n_rows; row++) {
         float share = b->share[j][b->code[j][row]];
-        float penalty = share * b->strength[row] / (float)n_views;
+        float penalty = share * (b->weight[row] * b->strength) / (float)n_views;
         int64_t place = (int64_t)b->place[j][row] * T * dim;
         if (share <= 0) continue; /* unknown, or not to be learned */
         for (int64_t step = 0; step < n_views; step++) {

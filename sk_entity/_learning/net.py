@@ -167,19 +167,24 @@ class EntityNet(InterruptibleNet):
         """Take the compiled step, where it can do what is asked for."""
         super().on_train_begin(net, *args, **kwargs)
         if can_run(self.module_, self.criterion_, self.device):
+            workers = self.workers or Workers(1)
+            if isinstance(self.optimizer_, LazyAdam):
+                self.optimizer_.share(workers)
             self.kernel = Kernel(
                 self.module_,
                 self.criterion_,
                 self.n_views if self.n_folds else 0,
                 self.shrinkage,
                 self.generator,
-                self.workers or Workers(1),
+                workers,
             )
 
     def on_train_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Leave tables that are up to date."""
         self.kernel = self.workers = None
         super().on_train_end(net, *args, **kwargs)
+        if isinstance(self.optimizer_, LazyAdam):
+            self.optimizer_.share(None)
         self._settle()
 
     def _settle(self) -> None:
