@@ -39,7 +39,7 @@ typedef struct {
     const int32_t *own, *first;   /* the table of each row, and where learners start */
     /* what comes back */
     float *output;                /* (n_rows, n_outputs) */
-    float *gradient;              /* (n_rows, n_tables, n_coordinates) */
+    float *gradient;              /* of each column: (n_rows, n_views, dim) */
     float *sums;                  /* of each part: loss, priors, then the decoder */
     int64_t n_sums;
 } Batch;

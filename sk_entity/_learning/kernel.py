@@ -174,9 +174,13 @@ class Kernel:
         self._total = torch.empty(self._sums.shape[1])
         self._share_out(decoder, linear)
         self._gradient = torch.empty(0)
+        self._passes = dict[int, list[Callable[[], None]]]()
         every = range(len(layout.dims))
-        self._lazy = [t for t in every if tables.is_lazy(t)]
+        self._lazy = [
+            (tables.parameter(t), layout.columns(t)) for t in every if tables.is_lazy(t)
+        ]
         self._dense = [t for t in every if not tables.is_lazy(t)]
+        self._flat = tables.parameter(self._dense[0] if self._dense else 0)
         # Of the dense tables: their common gradient, and the tasks that fill it.
         self._filled: tuple[Tensor | None, list[Callable[[], None]]] = (None, [])
         self._plain_priors = bool(
@@ -213,7 +217,6 @@ class Kernel:
         priors = self._priors()
         # Whoever is told of the batch may keep its outputs.
         output = torch.empty(n_rows, batch.size[batch.n_layers])
-        gradient = self._room(n_rows)
         first = torch.randint(
             max(batch.n_tables - 1, 1),
             (n_rows,),
@@ -229,14 +232,16 @@ class Kernel:
         )
         batch.n_rows, batch.prior, batch.first = n_rows, _at(priors), _at(first)
         batch.strength = self._shrinkage / n_rows
-        batch.output, batch.gradient = _at(output), _at(gradient)
-        # In one piece, without folds: others would wait for it.
-        parts = parts_of(n_rows)
+        batch.output = _at(output)
+        parts = self._parts(n_rows)
+        # What is small is not worth to wake threads for.
         run = self._workers.run if len(parts) > 1 else _run
-        by_column = inputs["codes"].T.contiguous()
+        by_column = inputs["codes"].T
+        if by_column.stride(1) != 1:
+            by_column = by_column.contiguous()
         fetches, columns = self._fetch(by_column, optimizer)
         run(fetches)
-        run([self._pass.part(i, *rows) for i, rows in enumerate(parts)])
+        run(parts)
         torch.sum(self._sums[: len(parts)], dim=0, out=self._total)
         run(self._dense_tasks() + columns)
         self._hand_out()
@@ -260,12 +265,17 @@ class Kernel:
         elif tables.prior.grad is not part:
             tables.prior.grad = part
 
-    def _room(self, n_rows: int) -> Tensor:
-        """Return where the gradients of a batch's vectors are written."""
-        if len(self._gradient) != n_rows:
-            batch = self._pass.batch
-            self._gradient = torch.empty(n_rows, batch.n_tables, batch.n_coordinates)
-        return self._gradient
+    def _parts(self, n_rows: int) -> list[Callable[[], None]]:
+        """Return the tasks that pass a batch; make room for its gradients."""
+        if n_rows not in self._passes:
+            parts = enumerate(parts_of(n_rows))
+            self._passes[n_rows] = [self._pass.part(i, *rows) for i, rows in parts]
+        batch = self._pass.batch
+        n = n_rows * max(batch.n_views, 1) * batch.n_coordinates
+        if self._gradient.numel() < n:
+            self._gradient = torch.empty(n)
+            batch.gradient = _at(self._gradient)
+        return self._passes[n_rows]
 
     def _fetch(
         self, by_column: Tensor, optimizer: torch.optim.Optimizer
@@ -280,17 +290,16 @@ class Kernel:
             Add the gradients of these rows, one a table: columns that share one write
             to the same places.
         """
-        layout, n_rows = self._module.tables.layout, by_column.shape[1]
         table, place, code, _ = self.Pointers
+        n_rows, stride = by_column.shape[1], 4 * by_column.stride(0)
         start = by_column.data_ptr()
-        for j in range(len(layout.table_of)):
-            code[j] = place[j] = start + 4 * j * n_rows
+        for j in range(len(code)):
+            code[j] = place[j] = start + j * stride
         fetches, columns = list[Callable[[], None]](), list[Callable[[], None]]()
-        for t in self._lazy:
-            own = layout.columns(t)
+        for parameter, own in self._lazy:
             assert isinstance(optimizer, LazyAdam)
             index = by_column[own[0]] if len(own) == 1 else by_column[own].flatten()
-            rows = optimizer.fetch(self._module.tables.parameter(t), index)
+            rows = optimizer.fetch(parameter, index)
             at_weight, at_place = _at(rows.weight), rows.place.data_ptr()
             for i, j in enumerate(own):
                 table[j], place[j] = at_weight, at_place + 4 * i * n_rows
@@ -303,16 +312,14 @@ class Kernel:
         """Return the tasks that set the gradients of dense tables."""
         if not self._dense:
             return []
-        tables, layout = self._module.tables, self._module.tables.layout
-        parameter = tables.parameter(self._dense[0])
         gradients, tasks = self._filled
-        if gradients is None or parameter.grad is not gradients:
-            tasks = []
+        if gradients is None or self._flat.grad is not gradients:
+            tables, tasks = self._module.tables, []
             for t in self._dense:
                 _, gradient = tables.both(t)
                 of_table = gradient.data_ptr(), gradient.numel()
-                tasks.append(partial(self._add, layout.columns(t), *of_table))
-            self._filled = parameter.grad, tasks
+                tasks.append(partial(self._add, tables.layout.columns(t), *of_table))
+            self._filled = self._flat.grad, tasks
         return tasks
 
     def _add(self, columns: Sequence[int], gradient: int, n_clear: int) -> None:
