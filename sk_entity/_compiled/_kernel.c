@@ -111,6 +111,13 @@ static int predict_part(const Batch *b, int64_t first, int64_t last) {
     return 0;
 }
 
+/* Add up what the parts left, in their order. */
+static void join_parts(const Batch *b, int64_t n_parts, float *total) {
+    memcpy(total, b->sums, 4 * b->n_sums);
+    for (int64_t i = 1; i < n_parts; i++)
+        for (int64_t k = 0; k < b->n_sums; k++) total[k] += b->sums[i * b->n_sums + k];
+}
+
 /* Read the numbers that a function was called with; -1 and an error if it cannot. */
 static int read_numbers(const char *name, PyObject *const *given, Py_ssize_t n,
                         int64_t *into, int n_expected) {
@@ -145,6 +152,13 @@ static PyObject *column(PyObject *self, PyObject *const *given, Py_ssize_t n) {
     if (read_numbers("column", given, n, a, 4)) return NULL;
     Py_BEGIN_ALLOW_THREADS memset((float *)a[2], 0, 4 * a[3]);
     here.add_column((const Batch *)a[0], a[1], (float *)a[2]);
+    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+static PyObject *join(PyObject *self, PyObject *const *given, Py_ssize_t n) {
+    int64_t a[3];
+    if (read_numbers("join", given, n, a, 3)) return NULL;
+    Py_BEGIN_ALLOW_THREADS join_parts((const Batch *)a[0], a[1], (float *)a[2]);
     Py_END_ALLOW_THREADS Py_RETURN_NONE;
 }
 
@@ -185,6 +199,8 @@ static PyMethodDef methods[] = {
     {"column", (PyCFunction)(void (*)(void))column, METH_FASTCALL,
      "column(batch, number, gradient, n_clear): add what a column's rows teach its "
      "table, after clearing so many numbers."},
+    {"join", (PyCFunction)(void (*)(void))join, METH_FASTCALL,
+     "join(batch, n_parts, total): add up what the parts of a batch left."},
     {"fetch", (PyCFunction)(void (*)(void))fetch, METH_FASTCALL,
      "fetch(rows): hand out the rows of a batch, up to date."},
     {"put_back", (PyCFunction)(void (*)(void))put_back, METH_FASTCALL,

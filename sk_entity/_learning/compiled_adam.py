@@ -35,30 +35,41 @@ class CompiledRows:
         self._state = state
         self._rows = rows = Rows(width=state["width"])
         self._address = ctypes.addressof(rows)
-        rows.memory, rows.slot = state["memory"].data_ptr(), state["slot"].data_ptr()
-        rows.powers = state["powers"].data_ptr()
+        rows.memory, rows.slot = _at(state["memory"]), _at(state["slot"])
+        rows.powers = _at(state["powers"])
         rows.n_powers = len(state["powers"])
-        (_, beta_2), group = state["group"]["betas"], state["group"]
-        rows.share_1 = 1 - group["betas"][0]
-        rows.share_2, rows.keep_2 = 1 - beta_2, beta_2
+        beta_1, beta_2 = state["group"]["betas"]
+        rows.share_1, rows.share_2, rows.keep_2 = 1 - beta_1, 1 - beta_2, beta_2
         self.place = torch.empty(0, dtype=torch.int32)
+        self._reach: Tensor | None = None
 
-    def aim(self, index: Tensor) -> None:
+    def aim(self, index: int, n_cells: int) -> bool:
         """Say which rows the next batch reads.
 
         Parameters
         ----------
-        index : Tensor of shape (n_cells,), int32
-            Contiguous; repeats are one row.
+        index : int
+            Address of the row of each cell, int32; repeats are one row.
+        n_cells : int
+
+        Returns
+        -------
+        moved : bool
+            Whether weights, gradients and places are elsewhere than before.
         """
-        state, rows = self._state, self._rows
-        if len(index) > len(self.place):
-            self._make_room(len(index))
-        self._index = index
-        group, steps = state["group"], state["steps"]
-        rows.index, rows.n_cells, rows.steps = index.data_ptr(), len(index), steps
-        rows.reach, rows.decay = state["reach"].data_ptr(), state["decay"].data_ptr()
-        rows.late_eps = group["eps"] * (1 - group["betas"][1] ** steps) ** 0.5
+        rows, n_had = self._rows, len(self.place)
+        if n_cells > n_had:
+            self._make_room(n_cells)
+        rows.index, rows.n_cells = index, n_cells
+        return n_cells > n_had
+
+    def prepare(self, steps: int, eps: float) -> None:
+        """Say how many steps were made, and how small a root there is at least."""
+        rows, state = self._rows, self._state
+        rows.steps, rows.late_eps = steps, eps
+        if state["reach"] is not self._reach:
+            self._reach = state["reach"]
+            rows.reach, rows.decay = _at(self._reach), _at(state["decay"])
 
     def fetch(self) -> None:
         """Bring the rows up to date and hand them out."""
@@ -79,9 +90,8 @@ class CompiledRows:
         self.weight = memory.new_empty(n_places, width)
         self.gradient = memory.new_empty(n_places, width)
         rows = self._rows
-        rows.place, rows.row = self.place.data_ptr(), self._row.data_ptr()
-        rows.weight = self.weight.data_ptr()
-        rows.gradient = self.gradient.data_ptr()
+        rows.place, rows.row = _at(self.place), _at(self._row)
+        rows.weight, rows.gradient = _at(self.weight), _at(self.gradient)
 
 
 class CompiledParts:
@@ -130,7 +140,7 @@ class CompiledParts:
             start, part = (k - first) * _MOST_NUMBERS, self._parts[k]
             part.n = 0 if gradient is None else min(_MOST_NUMBERS, n - start)
             if gradient is not None:
-                part.gradient = gradient.data_ptr() + 4 * start
+                part.gradient = _at(gradient) + 4 * start
 
     def _make_tasks(self) -> list[Callable[[], None]]:
         """Share the parts out, small ones together."""
@@ -154,10 +164,14 @@ def _parts_of(parameter: Tensor, state: dict[str, Any]) -> list[Part]:
     parts, n = list[Part](), parameter.numel()
     for start in range(0, n, _MOST_NUMBERS):
         part = Part(n=min(_MOST_NUMBERS, n - start))
-        part.weight = parameter.data_ptr() + 4 * start
-        part.mean = state["exp_avg"].data_ptr() + 4 * start
-        part.square = state["exp_avg_sq"].data_ptr() + 4 * start
+        part.weight = _at(parameter) + 4 * start
+        part.mean = _at(state["exp_avg"]) + 4 * start
+        part.square = _at(state["exp_avg_sq"]) + 4 * start
         if not start:
-            part.step = state["step"].data_ptr()
+            part.step = _at(state["step"])
         parts.append(part)
     return parts
+
+
+def _at(tensor: Tensor) -> int:
+    return tensor.data_ptr()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sk_entity._compiled import MOST_LAYERS, Batch, Pointer
 from sk_entity._compiled import kernel as _kernel
+from sk_entity._learning.compiled_adam import CompiledRows
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity._learning.losses import OneLoss
 from sk_entity._learning.modules import Decoder, EmbeddingNet
@@ -180,6 +181,10 @@ class Kernel:
             (tables.parameter(t), layout.columns(t)) for t in every if tables.is_lazy(t)
         ]
         self._dense = [t for t in every if not tables.is_lazy(t)]
+        # Of the lazy tables: rows, tasks, and the rows of several columns' cells.
+        self._rows: list[CompiledRows | None] = [None] * len(self._lazy)
+        self._columns = dict[int, Callable[[], None]]()
+        self._index = list[Tensor]()
         self._flat = tables.parameter(self._dense[0] if self._dense else 0)
         # Of the dense tables: their common gradient, and the tasks that fill it.
         self._filled: tuple[Tensor | None, list[Callable[[], None]]] = (None, [])
@@ -242,8 +247,7 @@ class Kernel:
         fetches, columns = self._fetch(by_column, optimizer)
         run(fetches)
         run(parts)
-        torch.sum(self._sums[: len(parts)], dim=0, out=self._total)
-        run(self._dense_tasks() + columns)
+        run([*self._dense_tasks(), *columns, self._join(len(parts))])
         self._hand_out()
         return {"loss": self._total[0].clone(), "y_pred": output}
 
@@ -295,18 +299,25 @@ class Kernel:
         start = by_column.data_ptr()
         for j in range(len(code)):
             code[j] = place[j] = start + j * stride
-        fetches, columns = list[Callable[[], None]](), list[Callable[[], None]]()
-        for parameter, own in self._lazy:
+        fetches = list[Callable[[], None]]()
+        self._index.clear()
+        for i, (parameter, own) in enumerate(self._lazy):
             assert isinstance(optimizer, LazyAdam)
-            index = by_column[own[0]] if len(own) == 1 else by_column[own].flatten()
-            rows = optimizer.fetch(parameter, index)
+            rows = optimizer.fetch(parameter)
+            if len(own) == 1:
+                index = start + own[0] * stride
+            else:
+                self._index.append(by_column[own].flatten())
+                index = self._index[-1].data_ptr()
+            if rows.aim(index, len(own) * n_rows) or rows is not self._rows[i]:
+                self._rows[i] = rows
+                # They come with gradients of zero.
+                self._columns[i] = partial(self._add, own, _at(rows.gradient) or 0, 0)
             at_weight, at_place = _at(rows.weight), rows.place.data_ptr()
-            for i, j in enumerate(own):
-                table[j], place[j] = at_weight, at_place + 4 * i * n_rows
+            for k, j in enumerate(own):
+                table[j], place[j] = at_weight, at_place + 4 * k * n_rows
             fetches.append(rows.fetch)
-            # They come with gradients of zero.
-            columns.append(partial(self._add, own, rows.gradient.data_ptr(), 0))
-        return fetches, columns
+        return fetches, list(self._columns.values())
 
     def _dense_tasks(self) -> list[Callable[[], None]]:
         """Return the tasks that set the gradients of dense tables."""
@@ -321,6 +332,13 @@ class Kernel:
                 tasks.append(partial(self._add, tables.layout.columns(t), *of_table))
             self._filled = self._flat.grad, tasks
         return tasks
+
+    def _join(self, n_parts: int) -> Callable[[], None]:
+        """Return the task that adds up what the parts left."""
+        assert _kernel is not None
+        return partial(
+            _kernel.join, self._pass.address, n_parts, self._total.data_ptr()
+        )
 
     def _add(self, columns: Sequence[int], gradient: int, n_clear: int) -> None:
         assert _kernel is not None

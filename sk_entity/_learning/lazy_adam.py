@@ -126,24 +126,24 @@ class LazyAdam(torch.optim.Adam):
         self._loaded[table] = rows = self._up_to_date(state, index)
         return rows.weight.contiguous(), rows.gradient, place
 
-    def fetch(self, table: Tensor, index: Tensor) -> CompiledRows:
-        """Hand out some rows as `load` does, in compiled code.
+    def fetch(self, table: Tensor) -> CompiledRows:
+        """Hand out rows as `load` does, in compiled code.
 
         Parameters
         ----------
         table : Parameter of shape (n_rows, width)
-        index : Tensor of shape (n,), int32
 
         Returns
         -------
         rows : CompiledRows
-            They can be read when their ``fetch`` has been called.
+            They can be read when it was told which, by ``aim``, and ``fetch`` was called.
         """
         state = self._table_state(table)
         if table not in self._fetched:
             self._fetched[table] = CompiledRows(state)
         self._loaded[table] = rows = self._fetched[table]
-        rows.aim(index)
+        group, steps = state["group"], state["steps"]
+        rows.prepare(steps, group["eps"] * (1 - group["betas"][1] ** steps) ** 0.5)
         return rows
 
     @torch.no_grad()
@@ -168,10 +168,21 @@ class LazyAdam(torch.optim.Adam):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        self._update(self._workers)
+        return loss
+
+    def quick_step(self) -> None:
+        """Make a step; torch's wrapper of `step` costs as much as the updates."""
+        hooks = self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks
+        if self._workers is None or hooks:
+            self.step()
+        else:
+            self._update(self._workers)
+
+    def _update(self, workers: Workers) -> None:
         if self._parts is None:
             self._parts = self._all_parts()
-        self._workers.run(self._row_tasks() + self._parts.tasks())
-        return loss
+        workers.run(self._row_tasks() + self._parts.tasks())
 
     def _all_parts(self) -> CompiledParts:
         """Return all parameters but lazy tables."""
