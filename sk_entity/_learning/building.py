@@ -36,7 +36,7 @@ _MOST_RATE = 3.0
 
 #: Numbers in a column's tables from which lazy updates cost less than dense ones: in
 #: compiled code, and in torch's operations.
-_LAZY_SIZE = 20_000
+_LAZY_SIZE = 50_000
 _LAZY_SIZE_IN_TORCH = 1_000_000
 
 
@@ -66,7 +66,9 @@ def build_module(
         for name in settings.net_params
     )
     bases = start.bases(layout)
-    lazy_size = _LAZY_SIZE if _is_compiled(task, settings, bases) else _LAZY_SIZE_IN_TORCH
+    lazy_size = (
+        _LAZY_SIZE if _is_compiled(task, settings, bases) else _LAZY_SIZE_IN_TORCH
+    )
     lazy = [
         may_be_lazy and n * dim * n_tables > lazy_size
         for n, dim in zip(layout.n_codes, layout.dims, strict=True)

@@ -105,7 +105,9 @@ class CompiledParts:
         Of the optimizer; it is made where it is not.
     """
 
-    def __init__(self, groups: Sequence[tuple[dict[str, Any], list[Tensor]]], state: Any) -> None:
+    def __init__(
+        self, groups: Sequence[tuple[dict[str, Any], list[Tensor]]], state: Any
+    ) -> None:
         # Of each parameter: its group, itself, its first part, and those behind it.
         self._parameters = list[tuple[dict[str, Any], Tensor, int, int]]()
         parts = list[Part]()

@@ -136,7 +136,7 @@ class LazyAdam(torch.optim.Adam):
         Returns
         -------
         rows : CompiledRows
-            They can be read when it was told which, by ``aim``, and ``fetch`` was called.
+            ``aim`` says which rows, and they can be read when ``fetch`` has run.
         """
         state = self._table_state(table)
         if table not in self._fetched:

@@ -194,7 +194,9 @@ class EntityNet(InterruptibleNet):
     def _run_quietly(self, iterator: Any, prefix: str) -> None:
         rates = [c for _, c in self.callbacks_ if isinstance(c, HotThenCool)]
         optimizer, total = self.optimizer_, torch.zeros((), device=self.device)
-        step = optimizer.quick_step if isinstance(optimizer, LazyAdam) else optimizer.step
+        step = (
+            optimizer.quick_step if isinstance(optimizer, LazyAdam) else optimizer.step
+        )
         n_rows, n_batches = 0, 0
         for batch in iterator:
             if self.kernel is None:
