@@ -7,7 +7,9 @@ setup(
         Extension(
             "sk_entity._compiled._kernel",
             ["sk_entity/_compiled/_kernel.c"],
-            depends=["sk_entity/_compiled/_batch.h", "sk_entity/_compiled/_block.h"],
+            depends=[
+                f"sk_entity/_compiled/_{name}.h" for name in ("adam", "batch", "block")
+            ],
             # Vectors and fused products; no promise to set errno.
             extra_compile_args=["-O3", "-fno-math-errno", "-ffp-contract=fast"],
             optional=True,

@@ -15,6 +15,7 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import TimeSeriesSplit
 
 from sk_entity import EntityEmbeddingEncoder
+from sk_entity._learning import building
 from sk_entity._learning.isolation import isolated
 from sk_entity._workers import Workers
 from sk_entity.datasets import make_entities
@@ -47,7 +48,7 @@ def test_same_bits_in_other_processes_and_threads(backend):
         np.testing.assert_array_equal(result, features())
 
 
-#: Batches of several parts, which threads share, and a table that is updated lazily.
+#: Batches of several parts, which threads share.
 LARGE = make_entities(3000, n_categories=(9, 5, 900), random_state=0)
 DIGEST = """
 import hashlib, multiprocessing, sys
@@ -86,10 +87,12 @@ def threads(n):
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("lazy_size", [0, 10_000])
 @pytest.mark.parametrize(
     "params", [{}, {"cv": None}, {"cv": TimeSeriesSplit(4)}, {"net": torch.nn.Linear}]
 )
-def test_same_bits_whatever_the_thread_count(params):
+def test_same_bits_whatever_the_thread_count(params, lazy_size, monkeypatch):
+    monkeypatch.setattr(building, "_LAZY_SIZE", lazy_size)
     with threads(1):
         expected = large_features(**params)
     for n in (2, 3, 16):

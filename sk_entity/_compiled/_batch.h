@@ -33,12 +33,13 @@ typedef struct {
     const float *prior;           /* of each coordinate */
     /* the batch */
     int64_t n_rows, n_numeric;
-    const float *numeric, *target, *weight, *own_weight, *strength;
+    const float *numeric, *target, *weight, *own_weight;
+    float strength;               /* of the penalty, of a row of weight one */
     int64_t n_views;              /* tables that learn from each row, not its own */
     const int32_t *own, *first;   /* the table of each row, and where learners start */
     /* what comes back */
     float *output;                /* (n_rows, n_outputs) */
-    float *gradient;              /* (n_rows, n_tables, n_coordinates) */
+    float *gradient;              /* of each column: (n_rows, n_views, dim) */
     float *sums;                  /* of each part: loss, priors, then the decoder */
     int64_t n_sums;
 } Batch;

@@ -13,6 +13,7 @@
 #define go_backward NAME(go_backward)
 #define put_inputs NAME(put_inputs)
 #define set_slopes NAME(set_slopes)
+#define keep_gradients NAME(keep_gradients)
 #define run_block NAME(run_block)
 #define predict_block NAME(predict_block)
 #define add_column NAME(add_column)
@@ -140,9 +141,25 @@ TARGET INLINE float set_slopes(const Batch *b, Scratch *s, int64_t start, int n,
     return sum;
 }
 
+/* Put the slopes of a block's vectors where each column reads its own in a row. */
+TARGET INLINE void keep_gradients(const Batch *b, const Scratch *s, int64_t start, int n,
+                                 int64_t step, int64_t n_views) {
+    int64_t first = 0, w = s->width[0];
+    for (int64_t j = 0; j < b->n_columns; j++) {
+        int64_t dim = b->dim[j];
+        float *into = b->gradient + b->n_rows * n_views * first;
+        for (int r = 0; r < n; r++) {
+            const float *slope = s->slope[0] + r * w + first;
+            int64_t k = ((start + r) * n_views + step) * dim;
+            for (int64_t c = 0; c < dim; c++) into[k + c] = slope[c];
+        }
+        first += dim;
+    }
+}
+
 TARGET static void run_block(const Batch *b, Scratch *s, int64_t start, int n, float *sums) {
     int64_t L = b->n_layers, n_out = b->size[L], m = s->width[L], w = s->width[0];
-    int64_t d = b->n_coordinates, T = b->n_tables;
+    int64_t d = b->n_coordinates;
     int32_t table[ROWS] = {0};
     if (n < ROWS) memset(s->hidden[0], 0, 4 * ROWS * w);
     /* The decoder learns from tables that have not seen the rows ... */
@@ -152,12 +169,9 @@ TARGET static void run_block(const Batch *b, Scratch *s, int64_t start, int n, f
         memcpy(b->output + (start + r) * n_out, s->hidden[L] + r * m, 4 * n_out);
     sums[0] += set_slopes(b, s, start, n, b->own_weight, 1.0f / (float)b->n_rows);
     go_backward(b, s, 1);
-    for (int r = 0; r < n; r++) {
-        float *into = b->gradient + (start + r) * T * d;
+    for (int r = 0; r < n; r++)
         for (int64_t c = 0; c < d; c++) sums[1 + c] += s->slope[0][r * w + c];
-        memset(into, 0, 4 * T * d);
-        if (T == 1) memcpy(into, s->slope[0] + r * w, 4 * d);
-    }
+    if (b->n_tables == 1) keep_gradients(b, s, start, n, 0, 1);
     /* ... and tables that may see them from a decoder that stands still. */
     for (int64_t step = 0; step < b->n_views; step++) {
         for (int r = 0; r < n; r++) table[r] = (int32_t)learner(b, start + r, step);
@@ -165,9 +179,7 @@ TARGET static void run_block(const Batch *b, Scratch *s, int64_t start, int n, f
         go_forward(b, s);
         set_slopes(b, s, start, n, b->weight, 1.0f / (float)(b->n_rows * b->n_views));
         go_backward(b, s, 0);
-        for (int r = 0; r < n; r++)
-            memcpy(b->gradient + ((start + r) * T + table[r]) * d, s->slope[0] + r * w,
-                   4 * d);
+        keep_gradients(b, s, start, n, step, b->n_views);
     }
 }
 
@@ -186,20 +198,21 @@ TARGET static void predict_block(const Batch *b, Scratch *s, int64_t start, int 
 
 /* Add the gradients of one column, and the penalty's, to those of its table. */
 TARGET static void add_column(const Batch *b, int64_t j, float *into) {
-    int64_t T = b->n_tables, d = b->n_coordinates, dim = b->dim[j], start = 0;
+    int64_t T = b->n_tables, dim = b->dim[j], start = 0;
     int64_t n_views = T > 1 ? b->n_views : 1;
+    const float *g = b->gradient;
     for (int64_t i = 0; i < j; i++) start += b->dim[i];
-    for (int64_t row = 0; row < b->n_rows; row++) {
+    g += b->n_rows * n_views * start;
+    for (int64_t row = 0; row < b->n_rows; row++, g += n_views * dim) {
         float share = b->share[j][b->code[j][row]];
-        float penalty = share * b->strength[row] / (float)n_views;
+        float penalty = share * (b->weight[row] * b->strength) / (float)n_views;
         int64_t place = (int64_t)b->place[j][row] * T * dim;
         if (share <= 0) continue; /* unknown, or not to be learned */
         for (int64_t step = 0; step < n_views; step++) {
             int64_t t = T > 1 ? learner(b, row, step) : 0;
-            const float *g = b->gradient + (row * T + t) * d + start;
             for (int64_t c = 0; c < dim; c++) {
                 int64_t k = place + t * dim + c;
-                into[k] += g[c] + penalty * b->table[j][k];
+                into[k] += g[step * dim + c] + penalty * b->table[j][k];
             }
         }
     }
@@ -213,6 +226,7 @@ TARGET static void add_column(const Batch *b, int64_t j, float *into) {
 #undef go_backward
 #undef put_inputs
 #undef set_slopes
+#undef keep_gradients
 #undef run_block
 #undef predict_block
 #undef add_column

@@ -1,4 +1,4 @@
-/* Parts of a batch through our decoder and back, for sk_entity's training and predictions.
+/* Parts of a batch through our decoder and back, and Adam's updates, for sk_entity.
 
    Rows go through in blocks of 8, which stay in the processor's cache: their vectors
    are read from the tables, decoded, and the gradients go back. Parts write to places
@@ -19,6 +19,7 @@
 #endif
 #define VECTORS 4
 #define NAME(name) name##_any
+#include "_adam.h"
 #include "_block.h"
 
 #if defined(__x86_64__) && (defined(__clang__) || __GNUC__ >= 12)
@@ -29,6 +30,7 @@
 #define TILE 2
 #define VECTORS 4
 #define NAME(name) name##_v3
+#include "_adam.h"
 #include "_block.h"
 
 #define TARGET __attribute__((target("arch=x86-64-v4")))
@@ -36,6 +38,7 @@
 #define TILE 8
 #define VECTORS 2
 #define NAME(name) name##_v4
+#include "_adam.h"
 #include "_block.h"
 #endif
 
@@ -44,17 +47,24 @@ typedef struct {
     void (*run_block)(const Batch *, Scratch *, int64_t, int, float *);
     void (*predict_block)(const Batch *, Scratch *, int64_t, int);
     void (*add_column)(const Batch *, int64_t, float *);
+    void (*update_part)(const Part *);
+    void (*fetch_rows)(Rows *);
+    void (*update_rows)(Rows *);
 } Kind;
 
-static Kind here = {run_block_any, predict_block_any, add_column_any};
+#define KIND(name)                                                                      \
+    {run_block_##name,   predict_block_##name, add_column_##name,                       \
+     update_part_##name, fetch_rows_##name,    update_rows_##name}
+
+static Kind here = KIND(any);
 
 static void find_kind(void) {
 #ifdef X86_LEVELS
     __builtin_cpu_init();
     if (__builtin_cpu_supports("x86-64-v4"))
-        here = (Kind){run_block_v4, predict_block_v4, add_column_v4};
+        here = (Kind)KIND(v4);
     else if (__builtin_cpu_supports("x86-64-v3"))
-        here = (Kind){run_block_v3, predict_block_v3, add_column_v3};
+        here = (Kind)KIND(v3);
 #endif
 }
 
@@ -101,6 +111,13 @@ static int predict_part(const Batch *b, int64_t first, int64_t last) {
     return 0;
 }
 
+/* Add up what the parts left, in their order. */
+static void join_parts(const Batch *b, int64_t n_parts, float *total) {
+    memcpy(total, b->sums, 4 * b->n_sums);
+    for (int64_t i = 1; i < n_parts; i++)
+        for (int64_t k = 0; k < b->n_sums; k++) total[k] += b->sums[i * b->n_sums + k];
+}
+
 /* Read the numbers that a function was called with; -1 and an error if it cannot. */
 static int read_numbers(const char *name, PyObject *const *given, Py_ssize_t n,
                         int64_t *into, int n_expected) {
@@ -131,9 +148,46 @@ static PyObject *predict(PyObject *self, PyObject *const *given, Py_ssize_t n) {
 }
 
 static PyObject *column(PyObject *self, PyObject *const *given, Py_ssize_t n) {
+    int64_t a[4];
+    if (read_numbers("column", given, n, a, 4)) return NULL;
+    Py_BEGIN_ALLOW_THREADS memset((float *)a[2], 0, 4 * a[3]);
+    here.add_column((const Batch *)a[0], a[1], (float *)a[2]);
+    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+static PyObject *join(PyObject *self, PyObject *const *given, Py_ssize_t n) {
     int64_t a[3];
-    if (read_numbers("column", given, n, a, 3)) return NULL;
-    Py_BEGIN_ALLOW_THREADS here.add_column((const Batch *)a[0], a[1], (float *)a[2]);
+    if (read_numbers("join", given, n, a, 3)) return NULL;
+    Py_BEGIN_ALLOW_THREADS join_parts((const Batch *)a[0], a[1], (float *)a[2]);
+    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+static PyObject *fetch(PyObject *self, PyObject *const *given, Py_ssize_t n) {
+    int64_t a[1];
+    if (read_numbers("fetch", given, n, a, 1)) return NULL;
+    Py_BEGIN_ALLOW_THREADS here.fetch_rows((Rows *)a[0]);
+    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+static PyObject *put_back(PyObject *self, PyObject *const *given, Py_ssize_t n) {
+    int64_t a[1];
+    if (read_numbers("put_back", given, n, a, 1)) return NULL;
+    Py_BEGIN_ALLOW_THREADS here.update_rows((Rows *)a[0]);
+    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+static PyObject *count(PyObject *self, PyObject *const *given, Py_ssize_t n) {
+    int64_t a[2];
+    if (read_numbers("count", given, n, a, 2)) return NULL;
+    count_step((Part *)a[0], a[1]);
+    Py_RETURN_NONE;
+}
+
+static PyObject *update(PyObject *self, PyObject *const *given, Py_ssize_t n) {
+    int64_t a[2];
+    if (read_numbers("update", given, n, a, 2)) return NULL;
+    Py_BEGIN_ALLOW_THREADS for (int64_t i = 0; i < a[1]; i++)
+        here.update_part((const Part *)a[0] + i);
     Py_END_ALLOW_THREADS Py_RETURN_NONE;
 }
 
@@ -143,7 +197,18 @@ static PyMethodDef methods[] = {
     {"predict", (PyCFunction)(void (*)(void))predict, METH_FASTCALL,
      "predict(batch, first, last): write the outputs of rows."},
     {"column", (PyCFunction)(void (*)(void))column, METH_FASTCALL,
-     "column(batch, number, gradient): add what a column's rows teach its table."},
+     "column(batch, number, gradient, n_clear): add what a column's rows teach its "
+     "table, after clearing so many numbers."},
+    {"join", (PyCFunction)(void (*)(void))join, METH_FASTCALL,
+     "join(batch, n_parts, total): add up what the parts of a batch left."},
+    {"fetch", (PyCFunction)(void (*)(void))fetch, METH_FASTCALL,
+     "fetch(rows): hand out the rows of a batch, up to date."},
+    {"put_back", (PyCFunction)(void (*)(void))put_back, METH_FASTCALL,
+     "put_back(rows): update the rows that were handed out."},
+    {"count", (PyCFunction)(void (*)(void))count, METH_FASTCALL,
+     "count(parts, number): count a step of parameters, and find its rate."},
+    {"update", (PyCFunction)(void (*)(void))update, METH_FASTCALL,
+     "update(parts, number): update parts of parameters."},
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_kernel",

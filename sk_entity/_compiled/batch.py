@@ -15,6 +15,7 @@ except ImportError:
 MOST_LAYERS = 8
 
 _int, _float, Pointer = ctypes.c_int64, ctypes.c_float, ctypes.c_void_p
+_double = ctypes.c_double
 
 
 class Batch(ctypes.Structure):
@@ -46,7 +47,7 @@ class Batch(ctypes.Structure):
         ("target", Pointer),
         ("weight", Pointer),
         ("own_weight", Pointer),
-        ("strength", Pointer),
+        ("strength", _float),
         ("n_views", _int),
         ("own", Pointer),
         ("first", Pointer),
@@ -54,4 +55,52 @@ class Batch(ctypes.Structure):
         ("gradient", Pointer),
         ("sums", Pointer),
         ("n_sums", _int),
+    )
+
+
+class Rows(ctypes.Structure):
+    """What `_adam.h` calls Rows."""
+
+    _fields_ = (
+        ("width", _int),
+        ("n_cells", _int),
+        ("n_distinct", _int),
+        ("memory", Pointer),
+        ("slot", Pointer),
+        ("index", Pointer),
+        ("place", Pointer),
+        ("row", Pointer),
+        ("weight", Pointer),
+        ("gradient", Pointer),
+        ("reach", Pointer),
+        ("decay", Pointer),
+        ("powers", Pointer),
+        ("n_powers", _int),
+        ("steps", _int),
+        ("rate", _float),
+        ("share_1", _float),
+        ("share_2", _float),
+        ("keep_2", _float),
+        ("eps", _float),
+        ("late_eps", _float),
+    )
+
+
+class Part(ctypes.Structure):
+    """What `_adam.h` calls a Part."""
+
+    _fields_ = (
+        ("n", _int),
+        ("weight", Pointer),
+        ("gradient", Pointer),
+        ("mean", Pointer),
+        ("square", Pointer),
+        ("step", Pointer),
+        ("lr", _double),
+        ("beta_1", _double),
+        ("beta_2", _double),
+        ("eps", _double),
+        ("decay", _double),
+        ("rate", _double),
+        ("root", _double),
     )

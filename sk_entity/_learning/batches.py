@@ -54,8 +54,16 @@ class TensorRows(Dataset[Any]):
         return self._map(lambda values: values[rows])
 
     def take(self, index: Tensor) -> "TensorRows":
-        """Return the rows at ``index``."""
-        return self._map(lambda values: values.index_select(0, index))
+        """Return the rows at ``index``; their codes lie column by column."""
+
+        def take(values: Tensor) -> Tensor:
+            if values is not self.codes or not values.shape[1]:
+                return values.index_select(0, index)
+            # Rows of a few numbers each would take several times as long.
+            columns = [column.index_select(0, index) for column in values.unbind(1)]
+            return torch.stack(columns).T
+
+        return self._map(take)
 
     def to(self, device: Any) -> "TensorRows":
         """Return the rows on a device."""
@@ -88,9 +96,11 @@ class TensorRows(Dataset[Any]):
         return sum(values.nbytes for values in self._tensors().values())
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "TensorRows":
-        return TensorRows(
-            **{name: change(values) for name, values in self._tensors().items()}
-        )
+        values = self._tensors()
+        # Mostly, the weights of both losses are the same tensor, and stay it.
+        distinct = {id(value): value for value in values.values()}
+        changed = {key: change(value) for key, value in distinct.items()}
+        return TensorRows(**{name: changed[id(v)] for name, v in values.items()})
 
     def _tensors(self) -> dict[str, Tensor]:
         found = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -209,7 +219,7 @@ class BatchIterator:
             return rows
         drawn = torch.rand(rows.codes.shape, generator=self.generator)
         keep = drawn.to(rows.codes.device) >= self.unknown_probability
-        codes = rows.codes * keep
+        codes = (rows.codes.T * keep.T).T
         for j, instead in self.masked.items():
             hidden = instead.to(codes.device)[rows.codes[:, j].long()]
             codes[:, j] = torch.where(keep[:, j], rows.codes[:, j], hidden)

@@ -1,6 +1,7 @@
 """A task and settings -> the net that learns it."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 
 from sk_entity._categories import Layout
 from sk_entity._learning.batches import BatchIterator
+from sk_entity._learning.kernel import knows
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity._learning.losses import make_criterion
 from sk_entity._learning.modules import Decoder, EmbeddingNet
@@ -32,8 +34,10 @@ _VIEW_BUDGET = 6144
 _MOST_RATE = 3.0
 
 
-#: Numbers in a column's tables from which lazy updates cost less than dense ones.
-_LAZY_SIZE = 1_000_000
+#: Numbers in a column's tables from which lazy updates cost less than dense ones: in
+#: compiled code, and in torch's operations.
+_LAZY_SIZE = 50_000
+_LAZY_SIZE_IN_TORCH = 1_000_000
 
 
 #: Arguments of the net by which users see or change how tables are updated.
@@ -61,8 +65,12 @@ def build_module(
         name.startswith(_WATCHERS) and name != "optimizer__weight_decay"
         for name in settings.net_params
     )
+    bases = start.bases(layout)
+    lazy_size = (
+        _LAZY_SIZE if _is_compiled(task, settings, bases) else _LAZY_SIZE_IN_TORCH
+    )
     lazy = [
-        may_be_lazy and n * dim * n_tables > _LAZY_SIZE
+        may_be_lazy and n * dim * n_tables > lazy_size
         for n, dim in zip(layout.n_codes, layout.dims, strict=True)
     ]
     tables = FoldTables(
@@ -71,7 +79,7 @@ def build_module(
         [torch.as_tensor(count).float() for count in task.counts],
         generator,
         lazy,
-        start.bases(layout),
+        bases,
         [t in start.frozen for t in range(len(layout.n_codes))],
     )
     start.set_priors(tables.prior, layout)
@@ -81,6 +89,18 @@ def build_module(
         state = start.earlier.decoder.items()
         decoder.load_state_dict({name: torch.as_tensor(x) for name, x in state})
     return EmbeddingNet(tables, decoder)
+
+
+def _is_compiled(task: Task, settings: Settings, bases: Sequence[Any] | None) -> bool:
+    """Whether the compiled step will do; that it will not then costs time only."""
+    criterion = make_criterion(task.objective, task.scaling.units, settings.loss)
+    return (
+        task.folds.is_plain
+        and knows(criterion, device_of(settings.device))
+        and isinstance(settings.net, (tuple, list))
+        and not any(bags is not None for bags in task.layout.bags)
+        and not any(base is not None for base in bases or ())
+    )
 
 
 def _build_decoder(

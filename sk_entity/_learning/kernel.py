@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sk_entity._compiled import MOST_LAYERS, Batch, Pointer
 from sk_entity._compiled import kernel as _kernel
+from sk_entity._learning.compiled_adam import CompiledRows
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity._learning.losses import OneLoss
 from sk_entity._learning.modules import Decoder, EmbeddingNet
@@ -87,18 +88,25 @@ def _at(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
+def knows(criterion: nn.Module, device: str) -> bool:
+    """Whether there is a kernel, and this loss in it."""
+    return (
+        _kernel is not None
+        and device == "cpu"
+        and isinstance(criterion, OneLoss)
+        and criterion.written_out is not None
+    )
+
+
 def can_run(module: EmbeddingNet, criterion: nn.Module, device: str) -> bool:
     """Whether a net's batches can pass the kernel."""
     decoder = module.decoder
     return (
-        _kernel is not None
-        and device == "cpu"
+        knows(criterion, device)
         and type(decoder) is Decoder
         and not decoder.dropout
         and decoder._compiled_call_impl is None
         and len(decoder.linear) <= MOST_LAYERS
-        and isinstance(criterion, OneLoss)
-        and criterion.written_out is not None
         and not len(module.tables.bags)
         and all(base is None for base in module.tables.bases)
         and all(p.dtype is torch.float32 for p in module.parameters())
@@ -158,6 +166,8 @@ class Kernel:
         )
         for j, t in enumerate(layout.table_of):
             self.Pointers[3][j] = _at(tables.share(t))
+            if not tables.is_lazy(t):
+                self.Pointers[0][j] = _at(tables.both(t)[0])
         self._sums = torch.empty(
             MOST_PARTS, 1 + batch.n_coordinates + self._pass.n_numbers
         )
@@ -165,12 +175,29 @@ class Kernel:
         self._total = torch.empty(self._sums.shape[1])
         self._share_out(decoder, linear)
         self._gradient = torch.empty(0)
-        self._lazy = [t for t in range(len(layout.dims)) if tables.is_lazy(t)]
-        self._dense: tuple[Tensor | None, list[Callable[[], None]]] = (None, [])
+        self._passes = dict[int, list[Callable[[], None]]]()
+        every = range(len(layout.dims))
+        self._lazy = [
+            (tables.parameter(t), layout.columns(t)) for t in every if tables.is_lazy(t)
+        ]
+        self._dense = [t for t in every if not tables.is_lazy(t)]
+        # Of the lazy tables: rows, tasks, and the rows of several columns' cells.
+        self._rows: list[CompiledRows | None] = [None] * len(self._lazy)
+        self._columns = dict[int, Callable[[], None]]()
+        self._index = list[Tensor]()
+        self._flat = tables.parameter(self._dense[0] if self._dense else 0)
+        # Of the dense tables: their common gradient, and the tasks that fill it.
+        self._filled: tuple[Tensor | None, list[Callable[[], None]]] = (None, [])
+        self._plain_priors = bool(
+            len(tables.prior) == batch.n_coordinates
+            and (tables.prior_of == torch.arange(batch.n_coordinates)).all()
+            and tables.learns.all()
+        )
 
     def _share_out(self, decoder: Decoder, linear: Sequence[nn.Linear]) -> None:
         """Let the gradients of the decoder be parts of the sums."""
         start = 1 + self._pass.batch.n_coordinates
+        self._of_priors = self._total[1:start]
         parameters = [layer.weight for layer in linear]
         parameters += [layer.bias for layer in linear]
         self._gradients = list[tuple[Tensor, Tensor]]()
@@ -191,119 +218,138 @@ class Kernel:
         if not self._module.training:
             self._module.train()
         inputs, (target, weight, own_weight) = data
-        module, batch, n_rows = self._module, self._pass.batch, len(weight)
-        tables, own = module.tables, inputs["table"]
-        first = torch.randint(
-            max(tables.n_tables - 1, 1), (n_rows, 1), generator=self._generator
-        ).to(torch.int32)
-        strength = weight * (self._shrinkage / n_rows)
-        priors = module.tables.priors().detach()
+        batch, n_rows = self._pass.batch, len(weight)
+        priors = self._priors()
         # Whoever is told of the batch may keep its outputs.
         output = torch.empty(n_rows, batch.size[batch.n_layers])
-        gradient = self._room(n_rows)
+        first = torch.randint(
+            max(batch.n_tables - 1, 1),
+            (n_rows,),
+            generator=self._generator,
+            dtype=torch.int32,
+        )
         held = [
             part.contiguous()
-            for part in (inputs["numeric"], target, weight, own_weight, strength, own)
+            for part in (inputs["numeric"], target, weight, own_weight, inputs["table"])
         ]
+        batch.numeric, batch.target, batch.weight, batch.own_weight, batch.own = map(
+            _at, held
+        )
         batch.n_rows, batch.prior, batch.first = n_rows, _at(priors), _at(first)
-        (
-            batch.numeric,
-            batch.target,
-            batch.weight,
-            batch.own_weight,
-            batch.strength,
-            batch.own,
-        ) = map(_at, held)
-        batch.output, batch.gradient = _at(output), _at(gradient)
-        columns, held_too = self._columns(inputs["codes"], optimizer)
-        parts = parts_of(n_rows)
-        self._workers.run([self._pass.part(i, *rows) for i, rows in enumerate(parts)])
-        torch.sum(self._sums[: len(parts)], dim=0, out=self._total)
-        self._workers.run(columns if len(parts) > 1 else [partial(_run, columns)])
-        tables.learn_priors(self._total[1 : 1 + batch.n_coordinates])
+        batch.strength = self._shrinkage / n_rows
+        batch.output = _at(output)
+        parts = self._parts(n_rows)
+        # What is small is not worth to wake threads for.
+        run = self._workers.run if len(parts) > 1 else _run
+        by_column = inputs["codes"].T
+        if by_column.stride(1) != 1:
+            by_column = by_column.contiguous()
+        fetches, columns = self._fetch(by_column, optimizer)
+        run(fetches)
+        run(parts)
+        run([*self._dense_tasks(), *columns, self._join(len(parts))])
+        self._hand_out()
+        return {"loss": self._total[0].clone(), "y_pred": output}
+
+    def _priors(self) -> Tensor:
+        """Return the prior of each coordinate."""
+        tables = self._module.tables
+        return tables.prior if self._plain_priors else tables.priors().detach()
+
+    def _hand_out(self) -> None:
+        """Set the gradients of the decoder and of the priors."""
         (_, first), (_, second) = self._twins
         second.copy_(first)
         for parameter, part in self._gradients:
-            parameter.grad = part
-        del held, held_too
-        return {"loss": self._total[0].clone(), "y_pred": output}
+            if parameter.grad is not part:
+                parameter.grad = part
+        tables, part = self._module.tables, self._of_priors
+        if not self._plain_priors:
+            tables.learn_priors(part)
+        elif tables.prior.grad is not part:
+            tables.prior.grad = part
 
-    def _room(self, n_rows: int) -> Tensor:
-        """Return where the gradients of a batch's vectors are written."""
-        if len(self._gradient) != n_rows:
-            batch = self._pass.batch
-            self._gradient = torch.empty(n_rows, batch.n_tables, batch.n_coordinates)
-        return self._gradient
+    def _parts(self, n_rows: int) -> list[Callable[[], None]]:
+        """Return the tasks that pass a batch; make room for its gradients."""
+        if n_rows not in self._passes:
+            parts = enumerate(parts_of(n_rows))
+            self._passes[n_rows] = [self._pass.part(i, *rows) for i, rows in parts]
+        batch = self._pass.batch
+        n = n_rows * max(batch.n_views, 1) * batch.n_coordinates
+        if self._gradient.numel() < n:
+            self._gradient = torch.empty(n)
+            batch.gradient = _at(self._gradient)
+        return self._passes[n_rows]
 
-    def _columns(
-        self, codes: Tensor, optimizer: torch.optim.Optimizer
-    ) -> tuple[list[Callable[[], None]], list[Tensor]]:
+    def _fetch(
+        self, by_column: Tensor, optimizer: torch.optim.Optimizer
+    ) -> tuple[list[Callable[[], None]], list[Callable[[], None]]]:
         """Set where the columns are read.
 
         Returns
         -------
-        tasks : list of callable
-            Add the gradients, one a table: columns that share one write to the same
-            places.
-        held : list of Tensor
-            What pointers point into.
+        fetches : list of callable
+            Hand out the rows of lazy tables.
+        columns : list of callable
+            Add the gradients of these rows, one a table: columns that share one write
+            to the same places.
         """
-        tables, layout = self._module.tables, self._module.tables.layout
         table, place, code, _ = self.Pointers
-        by_column = codes.T.contiguous()
-        start, stride = by_column.data_ptr(), by_column.stride(0) * 4
-        held = [by_column]
-        for j in range(len(layout.table_of)):
+        n_rows, stride = by_column.shape[1], 4 * by_column.stride(0)
+        start = by_column.data_ptr()
+        for j in range(len(code)):
             code[j] = place[j] = start + j * stride
-        tasks = self._dense_tasks()
-        for t in self._lazy:
-            own = layout.columns(t)
+        fetches = list[Callable[[], None]]()
+        self._index.clear()
+        for i, (parameter, own) in enumerate(self._lazy):
             assert isinstance(optimizer, LazyAdam)
-            index = by_column[own].flatten().long()
-            weight, gradient, places = optimizer.load(tables.parameter(t), index)
-            rows = places.to(torch.int32).view(len(own), -1)
-            for j, row in zip(own, rows, strict=True):
-                table[j], place[j] = _at(weight), _at(row)
-            held += [weight, gradient, rows]
-            tasks.append(partial(self._add, own, gradient.data_ptr()))
-        return tasks, held
+            rows = optimizer.fetch(parameter)
+            if len(own) == 1:
+                index = start + own[0] * stride
+            else:
+                self._index.append(by_column[own].flatten())
+                index = self._index[-1].data_ptr()
+            if rows.aim(index, len(own) * n_rows) or rows is not self._rows[i]:
+                self._rows[i] = rows
+                # They come with gradients of zero.
+                self._columns[i] = partial(self._add, own, _at(rows.gradient) or 0, 0)
+            at_weight, at_place = _at(rows.weight), rows.place.data_ptr()
+            for k, j in enumerate(own):
+                table[j], place[j] = at_weight, at_place + 4 * k * n_rows
+            fetches.append(rows.fetch)
+        return fetches, list(self._columns.values())
 
     def _dense_tasks(self) -> list[Callable[[], None]]:
-        """Return the tasks of tables that stand still in memory; clear gradients."""
-        tables, layout = self._module.tables, self._module.tables.layout
-        dense = [t for t in range(len(layout.dims)) if not tables.is_lazy(t)]
-        if not dense:
+        """Return the tasks that set the gradients of dense tables."""
+        if not self._dense:
             return []
-        parameter = tables.parameter(dense[0])
-        gradients, tasks = self._dense
-        if gradients is None or parameter.grad is not gradients:
-            tasks = []
-            for t in dense:
-                weight, gradient = tables.both(t)
-                for j in layout.columns(t):
-                    self.Pointers[0][j] = _at(weight)
-                tasks.append(partial(self._add, layout.columns(t), _at(gradient) or 0))
-            gradients = parameter.grad
-            assert gradients is not None
-            self._dense = gradients, tasks
-        gradients.zero_()
-        return list(tasks)
+        gradients, tasks = self._filled
+        if gradients is None or self._flat.grad is not gradients:
+            tables, tasks = self._module.tables, []
+            for t in self._dense:
+                _, gradient = tables.both(t)
+                of_table = gradient.data_ptr(), gradient.numel()
+                tasks.append(partial(self._add, tables.layout.columns(t), *of_table))
+            self._filled = self._flat.grad, tasks
+        return tasks
 
-    def _add(self, columns: Sequence[int], gradient: int) -> None:
+    def _join(self, n_parts: int) -> Callable[[], None]:
+        """Return the task that adds up what the parts left."""
+        assert _kernel is not None
+        return partial(
+            _kernel.join, self._pass.address, n_parts, self._total.data_ptr()
+        )
+
+    def _add(self, columns: Sequence[int], gradient: int, n_clear: int) -> None:
         assert _kernel is not None
         for j in columns:
-            _kernel.column(self._pass.address, j, gradient)
+            _kernel.column(self._pass.address, j, gradient, n_clear)
+            n_clear = 0
 
 
 def can_learn(criterion: nn.Module, heads: Any, device: str) -> bool:
     """Whether heads can learn in the kernel."""
-    return (
-        _kernel is not None
-        and device == "cpu"
-        and isinstance(criterion, OneLoss)
-        and criterion.written_out is not None
-        and len(heads.sizes) - 1 <= MOST_LAYERS
-    )
+    return knows(criterion, device) and len(heads.sizes) - 1 <= MOST_LAYERS
 
 
 class HeadKernel:

@@ -168,19 +168,24 @@ class EntityNet(InterruptibleNet):
         # Compiled, a row teaches all tables but its own.
         is_plain = self.teaches is None
         if is_plain and can_run(self.module_, self.criterion_, self.device):
+            workers = self.workers or Workers(1)
+            if isinstance(self.optimizer_, LazyAdam):
+                self.optimizer_.share(workers)
             self.kernel = Kernel(
                 self.module_,
                 self.criterion_,
                 self.n_views if self.n_folds else 0,
                 self.shrinkage,
                 self.generator,
-                self.workers or Workers(1),
+                workers,
             )
 
     def on_train_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Leave tables that are up to date."""
         self.kernel = self.workers = None
         super().on_train_end(net, *args, **kwargs)
+        if isinstance(self.optimizer_, LazyAdam):
+            self.optimizer_.share(None)
         self._settle()
 
     def _settle(self) -> None:
@@ -189,16 +194,21 @@ class EntityNet(InterruptibleNet):
 
     def _run_quietly(self, iterator: Any, prefix: str) -> None:
         rates = [c for _, c in self.callbacks_ if isinstance(c, HotThenCool)]
-        total, n_rows, n_batches = torch.zeros((), device=self.device), 0, 0
+        optimizer, total = self.optimizer_, torch.zeros((), device=self.device)
+        step = (
+            optimizer.quick_step if isinstance(optimizer, LazyAdam) else optimizer.step
+        )
+        n_rows, n_batches = 0, 0
         for batch in iterator:
             if self.kernel is None:
-                self.optimizer_.zero_grad(set_to_none=False)
+                optimizer.zero_grad(set_to_none=False)
             loss = self.train_step_single(batch)["loss"]
-            self.optimizer_.step()
+            step()
             for rate in rates:
                 rate.on_batch_end(self, training=True)
             size = len(batch[1][0])
-            total, n_rows, n_batches = total + loss * size, n_rows + size, n_batches + 1
+            total.add_(loss, alpha=size)
+            n_rows, n_batches = n_rows + size, n_batches + 1
         self.history.record(f"{prefix}_loss", float(total) / n_rows)
         self.history.record(f"{prefix}_batch_count", n_batches)
 

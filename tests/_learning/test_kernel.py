@@ -121,12 +121,12 @@ def test_parts_depend_on_the_batch_alone():
 def test_the_kernel_refuses_what_it_cannot_read():
     with pytest.raises(TypeError, match="4 numbers"):
         kernel._kernel.part(1, 2)
-    with pytest.raises(TypeError, match="3 numbers"):
+    with pytest.raises(TypeError, match="4 numbers"):
         kernel._kernel.column(1)
     with pytest.raises(TypeError):
         kernel._kernel.part("a", 0, 0, 0)
     with pytest.raises(TypeError):
-        kernel._kernel.column(0, "a", 0)
+        kernel._kernel.column(0, "a", 0, 0)
 
 
 def test_a_callback_that_listens_to_batches_changes_nothing():
