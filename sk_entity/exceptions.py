@@ -47,6 +47,10 @@ class ManyFoldsWarning(UserWarning):
     """There are so many folds that a fit is slow and large."""
 
 
+class OrderedRowsWarning(UserWarning):
+    """Rows depend on their order, and folds are drawn at random."""
+
+
 class PretrainedWarning(UserWarning):
     """Some categories have no pretrained vector."""
 

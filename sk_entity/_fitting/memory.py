@@ -15,6 +15,7 @@ from sk_entity._fitting.blending import blended, start_of
 from sk_entity._fitting.categories import cross_pairs, new_coder
 from sk_entity._fitting.folds import check_folds
 from sk_entity._fitting.given import GivenVectors, read_pretrained
+from sk_entity._fitting.order import find_order
 from sk_entity._fitting.plan import Plan, categorical_names, plan_dims
 from sk_entity._learned import Learned
 from sk_entity._parameters import Parameters
@@ -141,9 +142,12 @@ def learn(
     coder, vectors = _read_categories(parameters, given, weight, seed, earlier)
     codes, _ = coder.encode(given.frame)
     lesson = _read_lesson(parameters, given, coder, codes, weight, seed, earlier)
+    numbers = read_numbers(given.frame, coder.schema, given.header.names)
+    if earlier is None:
+        _look_at_order(parameters, lesson, codes, numbers, weight > 0, seed)
     rows = Rows(
         codes.known().numbers,
-        read_numbers(given.frame, coder.schema, given.header.names),
+        numbers,
         lesson.values,
         weight,
         lesson.fold,
@@ -240,6 +244,30 @@ def _read_lesson(
     )
     fold, folds = check_folds(parameters.cv, target, weight, groups=groups, seed=seed)
     return Lesson(objective, values, fold, folds, group)
+
+
+def _look_at_order(
+    parameters: Parameters,
+    lesson: Lesson,
+    codes: Codes,
+    numbers: NDArray[np.float64],
+    counts: NDArray[np.bool_],
+    seed: int,
+) -> None:
+    """Warn if rows depend on their order, and folds were drawn without a thought."""
+    objective = lesson.objective
+    several = objective.is_multiple or objective.is_custom
+    drawn = isinstance(parameters.cv, (int, np.integer)) and lesson.group is None
+    if several or not drawn or parameters.self_supervision is not None:
+        return
+    target, _ = objective.statistics(lesson.values)
+    classes = None
+    if objective.classes is not None:
+        classes = lesson.values.reshape(len(target), -1)[:, 0].astype(np.intp)
+    whole = codes.known().whole()
+    # Rows of weight zero are as if they were not there.
+    own = None if classes is None else classes[counts]
+    find_order(target[counts], own, whole[counts], numbers[counts], seed).tell()
 
 
 def _hidden_cells(

@@ -1,0 +1,201 @@
+"""Whether rows depend on their order: what early rows say of later ones.
+
+Neighbours are alike where rows stand in the order of time, or those of one customer
+stand together. Random folds then hold out rows whose neighbours they keep, which later
+rows will not have: training features are better than those of new rows ever are, and a
+model leans on them too much.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sk_entity._warnings import warn
+from sk_entity.exceptions import OrderedRowsWarning
+
+#: Rows that a trial reads, at most and at least: fewer would tell too little.
+_MOST_ROWS, _LEAST_ROWS = 30_000, 6_000
+#: Trees of a trial.
+_N_TREES = 60
+#: The last rows, and the share of those before that are held out at random.
+_LATE, _RANDOM = 0.2, 0.2
+#: Standard errors by which neighbours are alike, and late rows are harder.
+_CLEAR = 4.0
+#: How much harder they are, relative to rows held out at random.
+_HARDER = 1.1
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was found of the order of rows.
+
+    Attributes
+    ----------
+    alike : float
+        By how many standard errors the targets of neighbours are correlated.
+    random, late : float
+        Mean loss on rows held out at random, and on the last ones; NaN if it was not
+        tried.
+    z : float
+        By how many standard errors late rows are harder; NaN likewise.
+    """
+
+    alike: float
+    random: float = np.nan
+    late: float = np.nan
+    z: float = np.nan
+
+    @property
+    def matters(self) -> bool:
+        """Whether late rows are clearly harder than rows held out at random."""
+        return self.z > _CLEAR and self.late > _HARDER * self.random
+
+    def tell(self) -> None:
+        """Warn if the order matters."""
+        if not self.matters:
+            return
+        more = self.late / self.random - 1
+        warn(
+            f"Rows depend on their order: trees that learned from earlier rows have a "
+            f"loss {more:.0%} higher on the last rows than on earlier rows held out at "
+            "random. The random folds of an integer cv then make training features "
+            "better than those of new rows will be. If rows stand in the order of "
+            "time and you will predict later ones, pass cv=TimeSeriesSplit(5), or "
+            "KFold(5) for blocks of time; if rows of one customer or place stand "
+            "together, pass groups; if the order means nothing, shuffle the rows.",
+            OrderedRowsWarning,
+        )
+
+
+def find_order(
+    target: NDArray[np.float64],
+    classes: NDArray[np.intp] | None,
+    codes: NDArray[np.int32],
+    numbers: NDArray[np.float64],
+    seed: int,
+) -> Order:
+    """Find out whether rows depend on their order.
+
+    Parameters
+    ----------
+    target : ndarray of shape (n_rows, n_outputs)
+        As `Objective.statistics` gives it.
+    classes : ndarray of shape (n_rows,), int, or None
+        The class of each row; None for numbers, of which there is one a row.
+    codes : ndarray of shape (n_rows, n_categorical), int32
+    numbers : ndarray of shape (n_rows, n_numeric)
+    seed : int
+
+    Returns
+    -------
+    order : Order
+        Trees are grown only if neighbours are alike, as they are not in rows that have
+        been shuffled.
+    """
+    n_rows = len(target)
+    rows = np.linspace(0, n_rows - 1, min(n_rows, _MOST_ROWS)).astype(np.intp)
+    alike = _neighbours(target, np.zeros(n_rows, np.int32))
+    for column in codes[rows].T:
+        alike = max(alike, _neighbours(target[rows], column))
+    if n_rows < _LEAST_ROWS or not alike > _CLEAR:
+        return Order(alike)
+    inputs = np.hstack([codes, numbers])
+    early, random, late = (
+        rows[part] for part in _parts(inputs[rows], np.random.default_rng(seed))
+    )
+    if not len(random) or not len(late):
+        return Order(alike)
+    loss = _loss_of_trees if classes is None else _log_loss_of_trees
+    own: Any = target[:, 0] if classes is None else classes
+    at_random, later = loss(inputs, own, early, (random, late), seed)
+    error = np.sqrt(at_random.var() / len(random) + later.var() / len(late))
+    harder = later.mean() - at_random.mean()
+    z = float(harder / max(error, np.finfo(float).tiny))
+    return Order(alike, float(at_random.mean()), float(later.mean()), z)
+
+
+def _neighbours(target: NDArray[np.float64], code: NDArray[np.int32]) -> float:
+    """Return how clearly each row is like the next one of its category.
+
+    The correlation of the targets, less their mean in the category, in standard errors
+    of rows in random order.
+    """
+    order = np.argsort(code, kind="stable")
+    own, target = code[order], target[order]
+    starts = np.append(True, own[1:] != own[:-1])
+    category = np.cumsum(starts) - 1
+    means = np.add.reduceat(target, np.flatnonzero(starts), axis=0)
+    means /= np.bincount(category)[:, None]
+    apart = target - means[category]
+    pair = ~starts[1:]
+    together = (apart[1:] * apart[:-1])[pair].sum()
+    total = (apart**2).sum()
+    if total <= 1e-12 * (target**2).sum():
+        return 0.0  # rounding is all that is left
+    return float(together / total * len(target) / np.sqrt(max(pair.sum(), 1)))
+
+
+def _parts(
+    inputs: NDArray[np.float64], rng: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Return early rows, early rows held out at random, and late ones.
+
+    Rows that are held out equal none of those that teach.
+    """
+    n_early = int(len(inputs) * (1 - _LATE))
+    order, n_random = rng.permutation(n_early), int(n_early * _RANDOM)
+    early, random = np.sort(order[n_random:]), np.sort(order[:n_random])
+    late = np.arange(n_early, len(inputs))
+    key = pd.util.hash_pandas_object(pd.DataFrame(inputs), index=False).to_numpy()
+    unseen = ~np.isin(key, key[early])
+    return early, random[unseen[random]], late[unseen[late]]
+
+
+def _loss_of_trees(
+    inputs: NDArray[np.float64],
+    target: NDArray[np.float64],
+    early: NDArray[np.intp],
+    others: tuple[NDArray[np.intp], ...],
+    seed: int,
+) -> list[NDArray[np.float64]]:
+    """Return the squared error of each of the other rows."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    trees = _grown(HistGradientBoostingRegressor, inputs, target, early, seed)
+    return [(target[rows] - trees.predict(inputs[rows])) ** 2 for rows in others]
+
+
+def _log_loss_of_trees(
+    inputs: NDArray[np.float64],
+    classes: NDArray[np.intp],
+    early: NDArray[np.intp],
+    others: tuple[NDArray[np.intp], ...],
+    seed: int,
+) -> list[NDArray[np.float64]]:
+    """Return the log loss of each of the other rows."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    if len(np.unique(classes[early])) < 2:
+        return [np.zeros(len(rows)) for rows in others]
+    trees = _grown(HistGradientBoostingClassifier, inputs, classes, early, seed)
+    found = []
+    for rows in others:
+        chances = np.full((len(rows), classes.max() + 1), 1e-6)
+        chances[:, trees.classes_] = trees.predict_proba(inputs[rows])
+        own = chances[np.arange(len(rows)), classes[rows]]
+        found.append(-np.log(np.maximum(own, 1e-6)))
+    return found
+
+
+def _grown(
+    kind: Any,
+    inputs: NDArray[np.float64],
+    target: NDArray[Any],
+    rows: NDArray[np.intp],
+    seed: int,
+) -> Any:
+    trees = kind(max_iter=_N_TREES, early_stopping=False, random_state=seed)
+    return trees.fit(inputs[rows], target[rows])
