@@ -18,6 +18,8 @@ from sk_entity.exceptions import OrderedRowsWarning
 
 #: Rows that a trial reads, at most and at least: fewer would tell too little.
 _MOST_ROWS, _LEAST_ROWS = 30_000, 6_000
+#: Rows whose neighbours are looked at, at most.
+_MOST_NEIGHBOURS = 500_000
 #: Trees of a trial.
 _N_TREES = 60
 #: The last rows, and the share of those before that are held out at random.
@@ -97,7 +99,8 @@ def find_order(
     """
     n_rows = len(target)
     rows = np.linspace(0, n_rows - 1, min(n_rows, _MOST_ROWS)).astype(np.intp)
-    alike = _neighbours(target, np.zeros(n_rows, np.int32))
+    first = target[:_MOST_NEIGHBOURS]
+    alike = _neighbours(first, np.zeros(len(first), np.int32))
     for column in codes[rows].T:
         alike = max(alike, _neighbours(target[rows], column))
     if n_rows < _LEAST_ROWS or not alike > _CLEAR:

@@ -25,7 +25,7 @@ from sk_entity._progress import Progress
 from sk_entity._target import Objective, constant_outputs, find_units, to_net
 from sk_entity._workers import Workers
 
-#: Rows of a spool from which numbers and target are scaled.
+#: Rows from which numbers and target are scaled, at most.
 _SCALING_ROWS = 500_000
 
 
@@ -180,7 +180,12 @@ def _flat(predictor: Predictor) -> list[NDArray[np.float32]]:
 
 
 def _scaling(rows: Rows, objective: Objective) -> Scaling:
+    missing = np.asarray(np.isnan(rows.numeric).any(axis=0))
+    if len(rows) > _SCALING_ROWS:
+        # Rows stand in the order of a hash: evenly spread ones are a sample.
+        rows = rows.take(np.linspace(0, len(rows) - 1, _SCALING_ROWS).astype(np.intp))
     scaler = NumericScaler.fit(rows.numeric, rows.weight)
+    scaler = replace(scaler, has_missing=missing)
     return Scaling(scaler, find_units(objective, rows.target, rows.weight))
 
 
