@@ -16,7 +16,7 @@ from sk_entity._output import OutputContainer
 from sk_entity._row import RowReader
 from sk_entity._table import EmbeddingTable
 from sk_entity._target import Objective
-from sk_entity._validation import available_threads
+from sk_entity._workers import available_threads
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,6 @@ from sklearn.utils import (
     check_random_state,
     column_or_1d,
 )
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import (
@@ -34,7 +33,6 @@ from sk_entity.exceptions import ColumnError
 __all__ = [
     "Interval",
     "StrOptions",
-    "available_threads",
     "check_frame",
     "check_groups",
     "check_offset",
@@ -44,14 +42,6 @@ __all__ = [
     "output_kind",
     "read_input",
 ]
-
-
-def available_threads() -> int:
-    """Return how many threads scikit-learn's own loops would use here.
-
-    joblib's workers, threadpoolctl and ``OMP_NUM_THREADS`` lower it.
-    """
-    return int(_openmp_effective_n_threads())
 
 
 def _read_header(X: Any) -> Header:

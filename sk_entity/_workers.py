@@ -1,10 +1,24 @@
 """Threads that share the parts of a batch, whose number the parts do not know."""
 
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from threading import Lock, Thread
 from types import TracebackType
+
+
+def available_threads() -> int:
+    """Return how many threads scikit-learn's own loops would use here.
+
+    joblib's workers, threadpoolctl and ``OMP_NUM_THREADS`` lower it. Where scikit-learn
+    is not loaded, features are read for one request of many, by one thread.
+    """
+    # Not imported: it would take longer than reading the features of a request.
+    scikit_learn = sys.modules.get("sklearn.utils._openmp_helpers")
+    if scikit_learn is None:
+        return 1
+    return int(scikit_learn._openmp_effective_n_threads())
 
 
 class Workers:

@@ -47,6 +47,10 @@ class ManyFoldsWarning(UserWarning):
     """There are so many folds that a fit is slow and large."""
 
 
+class FreeTextWarning(UserWarning):
+    """A column holds texts that are nearly all different."""
+
+
 class OrderedRowsWarning(UserWarning):
     """Rows depend on their order, and folds are drawn at random."""
 

@@ -58,7 +58,7 @@ ALLOWED = {
         "_output",
         "_table",
         "_target",
-        "_validation",
+        "_workers",
     },
     "_pretrained": set(),
     "_saved": {

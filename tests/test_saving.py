@@ -236,6 +236,19 @@ def test_a_later_format_names_its_version(tmp_path, monkeypatch):
         EntityEmbeddingEncoder.load(path)
 
 
+def test_serving_loads_no_scikit_learn():
+    code = (
+        "import sys, pandas as pd\n"
+        "from sk_entity.inference import InferenceEncoder\n"
+        "encoder = InferenceEncoder.load(sys.argv[1])\n"
+        "X = pd.read_csv(sys.argv[2])[['city', 'code', 'size']]\n"
+        "encoder.transform(X)\n"
+        "assert not {'sklearn', 'torch'} & {*sys.modules}"
+    )
+    files = [str(FORMATS / f"format_1.{end}") for end in ("safetensors", "csv")]
+    subprocess.run([sys.executable, "-c", code, *files], check=True)
+
+
 @pytest.mark.parametrize("number", [1])
 def test_files_of_earlier_formats_load(number):
     encoder = EntityEmbeddingEncoder.load(FORMATS / f"format_{number}.safetensors")

@@ -17,6 +17,7 @@ from sk_entity._fitting.folds import check_folds
 from sk_entity._fitting.given import GivenVectors, read_pretrained
 from sk_entity._fitting.order import find_order
 from sk_entity._fitting.plan import Plan, categorical_names, plan_dims
+from sk_entity._fitting.texts import tell_of_texts
 from sk_entity._learned import Learned
 from sk_entity._parameters import Parameters
 from sk_entity._progress import HEADS, Progress
@@ -205,6 +206,8 @@ def _read_categories(
         earlier.coder.schema.check_further(frame)
         coder = earlier.coder.extend(frame, weight, **limits)
     names = categorical_names(header, coder)
+    if earlier is None:
+        tell_of_texts(coder, names, parameters.pretrained or (), len(frame))
     vectors = read_pretrained(parameters.pretrained, names, coder)
     if earlier is None:
         for t, source in vectors.items():

@@ -1,0 +1,53 @@
+"""Columns of free text: one vector a value says little, one a word says more."""
+
+from collections.abc import Collection, Sequence
+
+from sk_entity._categories import FrameCoder, Vocabulary
+from sk_entity._columns import Kind
+from sk_entity._warnings import warn
+from sk_entity.exceptions import FreeTextWarning
+
+#: Fewer values may differ by chance, and more than this share of the rows is free text.
+_LEAST_VALUES, _SHARE = 1000, 0.5
+#: Values that are looked at, and the mean number of their words.
+_LOOKED_AT, _WORDS = 1000, 2.0
+
+
+def tell_of_texts(
+    coder: FrameCoder, names: Sequence[str], given: Collection[str], n_rows: int
+) -> None:
+    """Warn of columns whose values are texts of several words, nearly all different.
+
+    Parameters
+    ----------
+    coder : FrameCoder
+    names : list of str
+        The categorical columns.
+    given : list of str
+        Columns whose vectors come from elsewhere.
+    n_rows : int
+    """
+    for part in coder.coders:
+        columns = [names[j] for j in part.plan.columns]
+        learns_values = part.subwords is None and part.plan.hash_buckets is None
+        if set(columns) & set(given) or not learns_values:
+            continue
+        if _is_free_text(part.vocabulary, n_rows):
+            n_values = len(part.vocabulary.categories)
+            warn(
+                f"Column {', '.join(map(repr, columns))} holds {n_values:,} different "
+                f"texts in {n_rows:,} rows: a vector for each has hardly a row to "
+                f"learn from. Pass subwords={columns!r}, so that texts share the "
+                "vectors of their parts, or drop the column.",
+                FreeTextWarning,
+            )
+
+
+def _is_free_text(vocabulary: Vocabulary, n_rows: int) -> bool:
+    values = vocabulary.categories
+    if vocabulary.kind is not Kind.TEXT or len(values) < _LEAST_VALUES:
+        return False
+    if len(values) < _SHARE * n_rows:
+        return False
+    some = values[:: -(-len(values) // _LOOKED_AT)]
+    return sum(len(str(value).split()) for value in some) >= _WORDS * len(some)
