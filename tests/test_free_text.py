@@ -44,9 +44,10 @@ def test_free_text_is_told_about():
     [
         np.resize(TITLES[:600], N),  # each twice or three times
         np.char.replace(TITLES, " ", "_"),  # identifiers
+        [f"row {i}" for i in range(N)],
         np.arange(N),
     ],
-    ids=["repeated", "identifiers", "integers"],
+    ids=["repeated", "identifiers", "numbered", "integers"],
 )
 def test_what_is_no_free_text_is_not(column):
     assert told(column) == []

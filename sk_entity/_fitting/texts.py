@@ -1,5 +1,6 @@
 """Columns of free text: one vector a value says little, one a word says more."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from sk_entity._categories import FrameCoder, Vocabulary
@@ -9,14 +10,14 @@ from sk_entity.exceptions import FreeTextWarning
 
 #: Fewer values may differ by chance, and more than this share of the rows is free text.
 _LEAST_VALUES, _SHARE = 1000, 0.5
-#: Values that are looked at, and the mean number of their words.
-_LOOKED_AT, _WORDS = 1000, 2.0
+#: Values that are looked at, and words of each that others must have, too.
+_LOOKED_AT, _WORDS = 1000, 2
 
 
 def tell_of_texts(
     coder: FrameCoder, names: Sequence[str], given: Collection[str], n_rows: int
 ) -> None:
-    """Warn of columns whose values are texts of several words, nearly all different.
+    """Warn of columns whose values are texts of words in common, nearly all different.
 
     Parameters
     ----------
@@ -49,5 +50,8 @@ def _is_free_text(vocabulary: Vocabulary, n_rows: int) -> bool:
         return False
     if len(values) < _SHARE * n_rows:
         return False
-    some = values[:: -(-len(values) // _LOOKED_AT)]
-    return sum(len(str(value).split()) for value in some) >= _WORDS * len(some)
+    texts = [set(str(v).split()) for v in values[:: -(-len(values) // _LOOKED_AT)]]
+    seen = Counter(word for words in texts for word in words)
+    shared = [sum(seen[word] > 1 for word in words) for words in texts]
+    # "Row 17" and "row 18" have a word in common, and are identifiers all the same.
+    return sum(n >= _WORDS for n in shared) > _SHARE * len(texts)
