@@ -13,11 +13,12 @@ import pytest
 import torch
 from joblib import Parallel, delayed
 from sklearn.model_selection import TimeSeriesSplit
+from threadpoolctl import threadpool_limits
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._learning import building
 from sk_entity._learning.isolation import isolated
-from sk_entity._workers import Workers
+from sk_entity._workers import Workers, available_threads
 from sk_entity.datasets import make_entities
 
 DATA = make_entities(400, n_categories=(9, 5), random_state=0)
@@ -98,6 +99,12 @@ def test_same_bits_whatever_the_thread_count(params, lazy_size, monkeypatch):
     for n in (2, 3, 16):
         with threads(n):
             np.testing.assert_array_equal(large_features(**params), expected)
+
+
+def test_transform_takes_no_more_threads_than_it_may():
+    with threadpool_limits(1, user_api="openmp"):
+        assert available_threads() == 1
+    assert 1 <= available_threads() <= os.cpu_count()
 
 
 def test_same_bits_in_fresh_processes_and_forks():

@@ -102,7 +102,9 @@ def test_one_class_among_early_rows():
     classes = np.repeat([0, 1], [N * 9 // 10, N // 10])
     target = classes[:, None] * 1.0
     codes = rng.integers(0, 9, (N, 2)).astype(np.int32)
-    order = find_order(target, classes, codes, rng.normal(size=(N, 2)), 0)
+    order = find_order(
+        target, classes, codes, rng.normal(size=(N, 2)), np.ones(N, bool), 0
+    )
     assert not order.matters  # nothing can be learned of it
 
 
@@ -111,9 +113,8 @@ def test_random_rows_are_hardly_ever_looked_at_closely():
     for seed in range(200):
         rng = np.random.default_rng(seed)
         codes = np.stack([rng.integers(0, n, 6000) for n in (2, 50, 3000)], axis=1)
-        order = find_order(
-            rng.normal(size=(6000, 1)), None, codes, np.empty((6000, 0)), 0
-        )
+        target, every = rng.normal(size=(6000, 1)), np.ones(6000, bool)
+        order = find_order(target, None, codes, np.empty((6000, 0)), every, 0)
         alike.append(order.alike)
     # The largest of four about normal numbers, two of them below zero on average.
     assert 0 < np.mean(alike) < 1

@@ -85,10 +85,9 @@ def _check_splits(
     if often.any():
         raise FoldError(
             f"Validation folds must not overlap, but {int(often.sum())} rows are in "
-            f"several of them ({shown(cv)}): which would such a row's features come "
-            "from? "
-            "Pass an int, KFold, StratifiedKFold, GroupKFold, TimeSeriesSplit or "
-            "another splitter that holds each row out at most once."
+            f"several of them ({shown(cv)}): a row's features come from one. Pass an "
+            "int, KFold, StratifiedKFold, GroupKFold, TimeSeriesSplit or another "
+            "splitter that holds each row out at most once."
         )
     if n_folds < 2:
         raise FoldError(f"cv={shown(cv)} gives {n_folds} fold; at least 2 are needed.")

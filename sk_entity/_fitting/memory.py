@@ -268,9 +268,7 @@ def _look_at_order(
     if objective.classes is not None:
         classes = lesson.values.reshape(len(target), -1)[:, 0].astype(np.intp)
     whole = codes.known().whole()
-    # Rows of weight zero are as if they were not there.
-    own = None if classes is None else classes[counts]
-    find_order(target[counts], own, whole[counts], numbers[counts], seed).tell()
+    find_order(target, classes, whole, numbers, counts, seed).tell()
 
 
 def _hidden_cells(

@@ -20,8 +20,8 @@ from sk_entity.exceptions import OrderedRowsWarning
 _MOST_ROWS, _LEAST_ROWS = 30_000, 6_000
 #: Rows whose neighbours are looked at, at most.
 _MOST_NEIGHBOURS = 500_000
-#: Trees of a trial.
-_N_TREES = 60
+#: Trees of a trial, and the least chance that they give a class.
+_N_TREES, _UNLIKELY = 60, 1e-6
 #: The last rows, and the share of those before that are held out at random.
 _LATE, _RANDOM = 0.2, 0.2
 #: Standard errors by which neighbours are alike, and late rows are harder.
@@ -37,7 +37,8 @@ class Order:
     Attributes
     ----------
     alike : float
-        By how many standard errors the targets of neighbours are correlated.
+        By how many standard errors the targets of neighbours are correlated; NaN of few
+        rows.
     random, late : float
         Mean loss on rows held out at random, and on the last ones; NaN if it was not
         tried.
@@ -45,7 +46,7 @@ class Order:
         By how many standard errors late rows are harder; NaN likewise.
     """
 
-    alike: float
+    alike: float = np.nan
     random: float = np.nan
     late: float = np.nan
     z: float = np.nan
@@ -77,6 +78,7 @@ def find_order(
     classes: NDArray[np.intp] | None,
     codes: NDArray[np.int32],
     numbers: NDArray[np.float64],
+    counts: NDArray[np.bool_],
     seed: int,
 ) -> Order:
     """Find out whether rows depend on their order.
@@ -89,6 +91,8 @@ def find_order(
         The class of each row; None for numbers, of which there is one a row.
     codes : ndarray of shape (n_rows, n_categorical), int32
     numbers : ndarray of shape (n_rows, n_numeric)
+    counts : ndarray of shape (n_rows,), bool
+        The others are as if they were not there.
     seed : int
 
     Returns
@@ -97,23 +101,25 @@ def find_order(
         Trees are grown only if neighbours are alike, as they are not in rows that have
         been shuffled.
     """
-    n_rows = len(target)
-    rows = np.linspace(0, n_rows - 1, min(n_rows, _MOST_ROWS)).astype(np.intp)
-    first = target[:_MOST_NEIGHBOURS]
-    alike = _neighbours(first, np.zeros(len(first), np.int32))
+    there = np.flatnonzero(counts)
+    if len(there) < _LEAST_ROWS:
+        return Order()
+    spread = np.linspace(0, len(there) - 1, min(len(there), _MOST_ROWS))
+    first, rows = there[:_MOST_NEIGHBOURS], there[spread.astype(np.intp)]
+    alike = _neighbours(target[first], np.zeros(len(first), np.int32))
     for column in codes[rows].T:
         alike = max(alike, _neighbours(target[rows], column))
-    if n_rows < _LEAST_ROWS or not alike > _CLEAR:
+    if not alike > _CLEAR:
         return Order(alike)
-    inputs = np.hstack([codes, numbers])
-    early, random, late = (
-        rows[part] for part in _parts(inputs[rows], np.random.default_rng(seed))
-    )
-    if not len(random) or not len(late):
-        return Order(alike)
-    loss = _loss_of_trees if classes is None else _log_loss_of_trees
-    own: Any = target[:, 0] if classes is None else classes
-    at_random, later = loss(inputs, own, early, (random, late), seed)
+    inputs = np.hstack([codes[rows], numbers[rows]])
+    own: Any = target[rows, 0] if classes is None else classes[rows]
+    early, random, late = _parts(inputs, np.random.default_rng(seed))
+    one_class = classes is not None and len(np.unique(own[early])) < 2
+    if not len(random) or not len(late) or one_class:
+        return Order(alike)  # nothing can be learned, or judged
+    trees = _grown(inputs[early], own[early], seed, classify=classes is not None)
+    loss = _squared_errors if classes is None else _log_losses
+    at_random, later = (loss(trees, inputs[r], own[r]) for r in (random, late))
     error = np.sqrt(at_random.var() / len(random) + later.var() / len(late))
     harder = later.mean() - at_random.mean()
     z = float(harder / max(error, np.finfo(float).tiny))
@@ -157,48 +163,32 @@ def _parts(
     return early, random[unseen[random]], late[unseen[late]]
 
 
-def _loss_of_trees(
-    inputs: NDArray[np.float64],
-    target: NDArray[np.float64],
-    early: NDArray[np.intp],
-    others: tuple[NDArray[np.intp], ...],
-    seed: int,
-) -> list[NDArray[np.float64]]:
-    """Return the squared error of each of the other rows."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    trees = _grown(HistGradientBoostingRegressor, inputs, target, early, seed)
-    return [(target[rows] - trees.predict(inputs[rows])) ** 2 for rows in others]
-
-
-def _log_loss_of_trees(
-    inputs: NDArray[np.float64],
-    classes: NDArray[np.intp],
-    early: NDArray[np.intp],
-    others: tuple[NDArray[np.intp], ...],
-    seed: int,
-) -> list[NDArray[np.float64]]:
-    """Return the log loss of each of the other rows."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    if len(np.unique(classes[early])) < 2:
-        return [np.zeros(len(rows)) for rows in others]
-    trees = _grown(HistGradientBoostingClassifier, inputs, classes, early, seed)
-    found = []
-    for rows in others:
-        chances = np.full((len(rows), classes.max() + 1), 1e-6)
-        chances[:, trees.classes_] = trees.predict_proba(inputs[rows])
-        own = chances[np.arange(len(rows)), classes[rows]]
-        found.append(-np.log(np.maximum(own, 1e-6)))
-    return found
-
-
 def _grown(
-    kind: Any,
-    inputs: NDArray[np.float64],
-    target: NDArray[Any],
-    rows: NDArray[np.intp],
-    seed: int,
+    inputs: NDArray[np.float64], target: NDArray[Any], seed: int, *, classify: bool
 ) -> Any:
-    trees = kind(max_iter=_N_TREES, early_stopping=False, random_state=seed)
-    return trees.fit(inputs[rows], target[rows])
+    # Here, not at the top: a loaded encoder spares it.
+    from sklearn import ensemble
+
+    kind = "Classifier" if classify else "Regressor"
+    trees = getattr(ensemble, f"HistGradientBoosting{kind}")(
+        max_iter=_N_TREES, early_stopping=False, random_state=seed
+    )
+    return trees.fit(inputs, target)
+
+
+def _squared_errors(
+    trees: Any, inputs: NDArray[np.float64], target: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return np.asarray((target - trees.predict(inputs)) ** 2)
+
+
+def _log_losses(
+    trees: Any, inputs: NDArray[np.float64], classes: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return the log loss of each row; a class that the trees never saw is unlikely."""
+    chances = trees.predict_proba(inputs)
+    place = np.searchsorted(trees.classes_, classes).clip(max=chances.shape[1] - 1)
+    own = np.where(
+        trees.classes_[place] == classes, chances[np.arange(len(classes)), place], 0.0
+    )
+    return np.asarray(-np.log(np.maximum(own, _UNLIKELY)))

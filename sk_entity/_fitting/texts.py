@@ -8,7 +8,8 @@ from sk_entity._columns import Kind
 from sk_entity._warnings import warn
 from sk_entity.exceptions import FreeTextWarning
 
-#: Fewer values may differ by chance, and more than this share of the rows is free text.
+#: Fewer values may differ by chance; free text differs in this share of the rows, and
+#: this share of the texts have words that others have.
 _LEAST_VALUES, _SHARE = 1000, 0.5
 #: Values that are looked at, and words of each that others must have, too.
 _LOOKED_AT, _WORDS = 1000, 2

@@ -35,8 +35,8 @@ class CompiledRows:
         self._state = state
         self._rows = rows = Rows(width=state["width"])
         self._address = ctypes.addressof(rows)
-        rows.memory, rows.slot = _at(state["memory"]), _at(state["slot"])
-        rows.powers = _at(state["powers"])
+        rows.memory, rows.slot = state["memory"].data_ptr(), state["slot"].data_ptr()
+        rows.powers = state["powers"].data_ptr()
         rows.n_powers = len(state["powers"])
         beta_1, beta_2 = state["group"]["betas"]
         rows.share_1, rows.share_2, rows.keep_2 = 1 - beta_1, 1 - beta_2, beta_2
@@ -69,7 +69,8 @@ class CompiledRows:
         rows.steps, rows.late_eps = steps, eps
         if state["reach"] is not self._reach:
             self._reach = state["reach"]
-            rows.reach, rows.decay = _at(self._reach), _at(state["decay"])
+            rows.reach = self._reach.data_ptr()
+            rows.decay = state["decay"].data_ptr()
 
     def fetch(self) -> None:
         """Bring the rows up to date and hand them out."""
@@ -90,8 +91,8 @@ class CompiledRows:
         self.weight = memory.new_empty(n_places, width)
         self.gradient = memory.new_empty(n_places, width)
         rows = self._rows
-        rows.place, rows.row = _at(self.place), _at(self._row)
-        rows.weight, rows.gradient = _at(self.weight), _at(self.gradient)
+        rows.place, rows.row = self.place.data_ptr(), self._row.data_ptr()
+        rows.weight, rows.gradient = self.weight.data_ptr(), self.gradient.data_ptr()
 
 
 class CompiledParts:
@@ -142,7 +143,7 @@ class CompiledParts:
             start, part = (k - first) * _MOST_NUMBERS, self._parts[k]
             part.n = 0 if gradient is None else min(_MOST_NUMBERS, n - start)
             if gradient is not None:
-                part.gradient = _at(gradient) + 4 * start
+                part.gradient = gradient.data_ptr() + 4 * start
 
     def _make_tasks(self) -> list[Callable[[], None]]:
         """Share the parts out, small ones together."""
@@ -166,14 +167,10 @@ def _parts_of(parameter: Tensor, state: dict[str, Any]) -> list[Part]:
     parts, n = list[Part](), parameter.numel()
     for start in range(0, n, _MOST_NUMBERS):
         part = Part(n=min(_MOST_NUMBERS, n - start))
-        part.weight = _at(parameter) + 4 * start
-        part.mean = _at(state["exp_avg"]) + 4 * start
-        part.square = _at(state["exp_avg_sq"]) + 4 * start
+        part.weight = parameter.data_ptr() + 4 * start
+        part.mean = state["exp_avg"].data_ptr() + 4 * start
+        part.square = state["exp_avg_sq"].data_ptr() + 4 * start
         if not start:
-            part.step = _at(state["step"])
+            part.step = state["step"].data_ptr()
         parts.append(part)
     return parts
-
-
-def _at(tensor: Tensor) -> int:
-    return tensor.data_ptr()

@@ -154,7 +154,7 @@ class Kernel:
         layout = tables.layout
         n_columns = len(layout.table_of)
         self._dims = torch.tensor(layout.column_dims)
-        self.Pointers = [(Pointer * n_columns)() for _ in range(4)]
+        self._pointers = [(Pointer * n_columns)() for _ in range(4)]
         batch = self._pass.batch
         batch.n_columns, batch.n_tables = n_columns, tables.n_tables
         batch.n_coordinates = int(self._dims.sum())
@@ -162,12 +162,12 @@ class Kernel:
         batch.n_numeric = sizes[0] - batch.n_coordinates
         batch.dim = _at(self._dims)
         batch.table, batch.place, batch.code, batch.share = map(
-            ctypes.addressof, self.Pointers
+            ctypes.addressof, self._pointers
         )
         for j, t in enumerate(layout.table_of):
-            self.Pointers[3][j] = _at(tables.share(t))
+            self._pointers[3][j] = _at(tables.share(t))
             if not tables.is_lazy(t):
-                self.Pointers[0][j] = _at(tables.both(t)[0])
+                self._pointers[0][j] = _at(tables.both(t)[0])
         self._sums = torch.empty(
             MOST_PARTS, 1 + batch.n_coordinates + self._pass.n_numbers
         )
@@ -294,7 +294,7 @@ class Kernel:
             Add the gradients of these rows, one a table: columns that share one write
             to the same places.
         """
-        table, place, code, _ = self.Pointers
+        table, place, code, _ = self._pointers
         n_rows, stride = by_column.shape[1], 4 * by_column.stride(0)
         start = by_column.data_ptr()
         for j in range(len(code)):
