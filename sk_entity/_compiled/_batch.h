@@ -37,6 +37,8 @@ typedef struct {
     float strength;               /* of the penalty, of a row of weight one */
     int64_t n_views;              /* tables that learn from each row, not its own */
     const int32_t *own, *first;   /* the table of each row, and where learners start */
+    const int32_t *part;          /* of each row */
+    const uint8_t *teaches;       /* (n_parts, n_tables); NULL: all but a row's own */
     /* what comes back */
     float *output;                /* (n_rows, n_outputs) */
     float *gradient;              /* of each column: (n_rows, n_views, dim) */
@@ -169,4 +171,9 @@ INLINE int64_t learner(const Batch *b, int64_t row, int64_t step) {
     if (turn >= n_folds) turn -= n_folds;
     t = b->own[row] + 1 + turn;
     return t >= b->n_tables ? t - b->n_tables : t;
+}
+
+/* Whether a table learns from a row. */
+INLINE int may_learn(const Batch *b, int64_t row, int64_t table) {
+    return !b->teaches || b->teaches[b->part[row] * b->n_tables + table];
 }

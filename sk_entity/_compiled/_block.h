@@ -129,12 +129,13 @@ TARGET INLINE void put_inputs(const Batch *b, Scratch *s, int64_t start, int n,
 
 /* Set the slopes of a block's outputs; return the sum of the losses. */
 TARGET INLINE float set_slopes(const Batch *b, Scratch *s, int64_t start, int n,
-                        const float *weight, float scale) {
+                        const float *weight, /* of each row of the block */
+                        float scale) {
     int64_t L = b->n_layers, n_out = b->size[L], m = s->width[L];
     float sum = 0;
     memset(s->slope[L], 0, 4 * ROWS * m);
     for (int r = 0; r < n; r++) {
-        float *g = s->slope[L] + r * m, by = weight[start + r] * scale;
+        float *g = s->slope[L] + r * m, by = weight[r] * scale;
         sum += by * slopes_of(b, n_out, s->hidden[L] + r * m, b->target[start + r], g);
         for (int64_t o = 0; o < n_out; o++) g[o] *= by;
     }
@@ -161,23 +162,27 @@ TARGET static void run_block(const Batch *b, Scratch *s, int64_t start, int n, f
     int64_t L = b->n_layers, n_out = b->size[L], m = s->width[L], w = s->width[0];
     int64_t d = b->n_coordinates;
     int32_t table[ROWS] = {0};
+    float weight[ROWS];
     if (n < ROWS) memset(s->hidden[0], 0, 4 * ROWS * w);
     /* The decoder learns from tables that have not seen the rows ... */
     put_inputs(b, s, start, n, b->own + start);
     go_forward(b, s);
     for (int r = 0; r < n; r++)
         memcpy(b->output + (start + r) * n_out, s->hidden[L] + r * m, 4 * n_out);
-    sums[0] += set_slopes(b, s, start, n, b->own_weight, 1.0f / (float)b->n_rows);
+    sums[0] += set_slopes(b, s, start, n, b->own_weight + start, 1.0f / (float)b->n_rows);
     go_backward(b, s, 1);
     for (int r = 0; r < n; r++)
         for (int64_t c = 0; c < d; c++) sums[1 + c] += s->slope[0][r * w + c];
     if (b->n_tables == 1) keep_gradients(b, s, start, n, 0, 1);
     /* ... and tables that may see them from a decoder that stands still. */
     for (int64_t step = 0; step < b->n_views; step++) {
-        for (int r = 0; r < n; r++) table[r] = (int32_t)learner(b, start + r, step);
+        for (int r = 0; r < n; r++) {
+            table[r] = (int32_t)learner(b, start + r, step);
+            weight[r] = may_learn(b, start + r, table[r]) ? b->weight[start + r] : 0.0f;
+        }
         put_inputs(b, s, start, n, table);
         go_forward(b, s);
-        set_slopes(b, s, start, n, b->weight, 1.0f / (float)(b->n_rows * b->n_views));
+        set_slopes(b, s, start, n, weight, 1.0f / (float)(b->n_rows * b->n_views));
         go_backward(b, s, 0);
         keep_gradients(b, s, start, n, step, b->n_views);
     }
@@ -210,6 +215,7 @@ TARGET static void add_column(const Batch *b, int64_t j, float *into) {
         if (share <= 0) continue; /* unknown, or not to be learned */
         for (int64_t step = 0; step < n_views; step++) {
             int64_t t = T > 1 ? learner(b, row, step) : 0;
+            if (!may_learn(b, row, t)) continue;
             for (int64_t c = 0; c < dim; c++) {
                 int64_t k = place + t * dim + c;
                 into[k] += g[step * dim + c] + penalty * b->table[j][k];

@@ -51,6 +51,8 @@ class Batch(ctypes.Structure):
         ("n_views", _int),
         ("own", Pointer),
         ("first", Pointer),
+        ("part", Pointer),
+        ("teaches", Pointer),
         ("output", Pointer),
         ("gradient", Pointer),
         ("sums", Pointer),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sk_entity._features import Folds
 from sk_entity._learning.batches import BatchIterator, TensorRows
-from sk_entity._learning.kernel import HeadKernel, can_learn
+from sk_entity._learning.kernel import HeadKernel, can_learn, seen_by_heads
 from sk_entity._learning.losses import OneLoss
 from sk_entity._learning.modules import Decoder, EmbeddingNet
 from sk_entity._learning.sizes import Schedule
@@ -177,11 +177,7 @@ def mean_losses(
     flat = output.reshape(n_heads * n_rows, n_outputs)
     several = target.repeat(n_heads, *(1 for _ in target.shape[1:]))
     loss: Tensor = criterion(flat, several)
-    if teaches is None:
-        seen = torch.arange(n_heads, device=output.device)[:, None] != rows.table
-    else:
-        assert rows.part is not None
-        seen = teaches[rows.part.long()].T
+    seen = seen_by_heads(rows, n_heads, teaches)
     if loss.ndim == 0:
         # Of rows that judge each other: head by head, without those it may not see.
         parts = [
@@ -249,9 +245,9 @@ def fit_heads(
         heads.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True
     )
     kernel = None
-    if folds.is_plain and can_learn(criterion, heads, rows.weight.device.type):
+    if can_learn(criterion, heads, rows.weight.device.type):
         assert isinstance(criterion, OneLoss)
-        kernel = HeadKernel(heads, criterion, workers)
+        kernel = HeadKernel(heads, criterion, workers, teaches)
     for step, batch in enumerate(_batches(rows, plan, generator)):
         share = 0.5 * (1 + math.cos(math.pi * step / plan.steps))
         optimizer.param_groups[0]["lr"] = learning_rate * share
@@ -260,7 +256,7 @@ def fit_heads(
             loss = mean_losses(criterion, heads(batch.numeric), batch, teaches)
             loss.backward()  # type: ignore[no-untyped-call]
         else:
-            kernel.step(batch.numeric, batch.target, batch.weight, batch.table)
+            kernel.step(batch.numeric, batch)
         optimizer.step()
         progress.report(TABLES + (HEADS - TABLES) * step / plan.steps, "predictions")
 

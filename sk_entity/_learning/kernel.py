@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sk_entity._compiled import MOST_LAYERS, Batch, Pointer
 from sk_entity._compiled import kernel as _kernel
+from sk_entity._learning.batches import TensorRows
 from sk_entity._learning.compiled_adam import CompiledRows
 from sk_entity._learning.lazy_adam import LazyAdam
 from sk_entity._learning.losses import OneLoss
@@ -126,6 +127,9 @@ class Kernel:
     generator : torch.Generator
         Draws them.
     workers : Workers
+    teaches : Tensor of shape (n_parts, n_tables), bool, or None, default=None
+        Whether a table learns from each part of the rows; None: each row teaches all
+        tables but its own.
     """
 
     def __init__(
@@ -136,6 +140,7 @@ class Kernel:
         shrinkage: float,
         generator: torch.Generator | None,
         workers: Workers,
+        teaches: Tensor | None = None,
     ) -> None:
         self._module, self._shrinkage = module, shrinkage
         self._generator, self._workers = generator, workers
@@ -159,6 +164,8 @@ class Kernel:
         batch.n_columns, batch.n_tables = n_columns, tables.n_tables
         batch.n_coordinates = int(self._dims.sum())
         batch.n_views = n_views
+        self._teaches = None if teaches is None else teaches.to(torch.uint8)
+        batch.teaches = _at(self._teaches)
         batch.n_numeric = sizes[0] - batch.n_coordinates
         batch.dim = _at(self._dims)
         batch.table, batch.place, batch.code, batch.share = map(
@@ -217,7 +224,7 @@ class Kernel:
         """Compute the gradients of one batch; return its loss and outputs."""
         if not self._module.training:
             self._module.train()
-        inputs, (target, weight, own_weight) = data
+        inputs, (target, weight, own_weight, *part) = data
         batch, n_rows = self._pass.batch, len(weight)
         priors = self._priors()
         # Whoever is told of the batch may keep its outputs.
@@ -229,12 +236,14 @@ class Kernel:
             dtype=torch.int32,
         )
         held = [
-            part.contiguous()
-            for part in (inputs["numeric"], target, weight, own_weight, inputs["table"])
+            values.contiguous()
+            for values in (inputs["numeric"], target, weight, own_weight, inputs["table"])
         ]
         batch.numeric, batch.target, batch.weight, batch.own_weight, batch.own = map(
             _at, held
         )
+        held += [of_row.contiguous() for of_row in part]
+        batch.part = _at(held[-1]) if part else None
         batch.n_rows, batch.prior, batch.first = n_rows, _at(priors), _at(first)
         batch.strength = self._shrinkage / n_rows
         batch.output = _at(output)
@@ -360,10 +369,18 @@ class HeadKernel:
     heads : FoldHeads
     criterion : OneLoss
     workers : Workers
+    teaches : Tensor of shape (n_parts, n_heads), bool, or None, default=None
+        Whether a head sees each part of the rows; None: all but those of its table.
     """
 
-    def __init__(self, heads: Any, criterion: OneLoss, workers: Workers) -> None:
-        self._heads, self._workers = heads, workers
+    def __init__(
+        self,
+        heads: Any,
+        criterion: OneLoss,
+        workers: Workers,
+        teaches: Tensor | None = None,
+    ) -> None:
+        self._heads, self._workers, self._teaches = heads, workers, teaches
         weights, biases, skip = heads.layers()
         self._passes = [
             Pass(
@@ -379,11 +396,12 @@ class HeadKernel:
         self._sums = torch.empty(heads.n_heads, 1 + self._passes[0].n_numbers)
         heads.numbers.grad = torch.zeros_like(heads.numbers)
 
-    def step(self, x: Tensor, target: Tensor, weight: Tensor, fold: Tensor) -> None:
-        """Set the gradients of one batch; head k does not see the rows of fold k."""
+    def step(self, x: Tensor, rows: TensorRows) -> None:
+        """Set the gradients of one batch, of which ``x`` is read."""
         n_rows, n_heads = len(x), len(self._passes)
-        seen = torch.arange(n_heads, dtype=fold.dtype)[:, None] != fold
-        weights = seen * weight
+        target = rows.target
+        seen = seen_by_heads(rows, n_heads, self._teaches)
+        weights = (seen * rows.weight).contiguous()
         output = torch.empty(n_heads, n_rows, self._heads.sizes[-1])
         table = torch.zeros(n_rows, dtype=torch.int32)
         x, target = x.contiguous(), target.contiguous()
@@ -398,6 +416,23 @@ class HeadKernel:
             tasks.append(one.part(0, 0, n_rows))
         self._workers.run(tasks)
         self._heads.numbers.grad.copy_(self._sums[:, 1:])
+
+
+def seen_by_heads(rows: TensorRows, n_heads: int, teaches: Tensor | None) -> Tensor:
+    """Return whether each head may see each row, shape (n_heads, n_rows).
+
+    Parameters
+    ----------
+    rows : TensorRows
+    n_heads : int
+    teaches : Tensor of shape (n_parts, n_heads), bool, or None
+        Whether a head sees each part of the rows; None: all but those of its table.
+    """
+    if teaches is None:
+        heads = torch.arange(n_heads, device=rows.table.device)
+        return heads[:, None] != rows.table
+    assert rows.part is not None
+    return teaches[rows.part.long()].T
 
 
 def _run(tasks: Sequence[Callable[[], None]]) -> None:

@@ -165,9 +165,7 @@ class EntityNet(InterruptibleNet):
     def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Take the compiled step, where it can do what is asked for."""
         super().on_train_begin(net, *args, **kwargs)
-        # Compiled, a row teaches all tables but its own.
-        is_plain = self.teaches is None
-        if is_plain and can_run(self.module_, self.criterion_, self.device):
+        if can_run(self.module_, self.criterion_, self.device):
             workers = self.workers or Workers(1)
             if isinstance(self.optimizer_, LazyAdam):
                 self.optimizer_.share(workers)
@@ -178,6 +176,7 @@ class EntityNet(InterruptibleNet):
                 self.shrinkage,
                 self.generator,
                 workers,
+                self.teaches,
             )
 
     def on_train_end(self, net: Any, *args: Any, **kwargs: Any) -> None:

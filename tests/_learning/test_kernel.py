@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.model_selection import TimeSeriesSplit
 from skorch.callbacks import Callback
 
 from sk_entity import EntityEmbeddingEncoder
@@ -36,6 +37,8 @@ CASES = {
     "shared": (DATA.y, {"shared_embeddings": [["entity_0", "entity_1"]]}),
     "early stopping": (DATA.y, {"early_stopping": True}),
     "many folds": (DATA.y, {"cv": 12}),
+    "splits of time": (DATA.y, {"cv": TimeSeriesSplit(5, gap=20)}),
+    "splits of time, classes": (DATA.y > 0, {"cv": TimeSeriesSplit(3)}),
 }
 
 
@@ -81,7 +84,9 @@ def test_gradients_are_those_of_autograd(case, both_ways):
     assert max(both_ways) < 1e-4
 
 
-@pytest.mark.parametrize("case", ["squared", "three classes", "poisson"])
+@pytest.mark.parametrize(
+    "case", ["squared", "three classes", "poisson", "splits of time"]
+)
 def test_heads_learn_as_they_do_by_autograd(case, monkeypatch):
     y, params = CASES[case]
 
