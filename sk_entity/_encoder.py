@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
+from sk_entity._choices import as_frame
 from sk_entity._display import DOCS, summary, with_summary
 from sk_entity._fitting import (
     Given,
@@ -297,7 +298,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         device: str = "auto",
         verbose: int = 0,
         warm_start: bool = False,
-        cv: Any = 5,
+        cv: Any = "auto",
         random_state: Any = None,
     ) -> None:
         self.categorical_features = categorical_features
@@ -793,6 +794,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     target_type_ = fitted(lambda learned: learned.objective.target_type)
     classes_ = fitted(lambda learned: learned.objective.classes)
     crosses_ = fitted(lambda learned: learned.crosses)
+    choices_ = fitted(lambda learned: as_frame(learned.choices))
     feature_groups_ = fitted(lambda learned: learned.groups)
     history_ = fitted(lambda learned: learned.history)
     net_ = fitted(lambda learned: learned.net)

@@ -37,7 +37,7 @@ def inputs_of(learned: Learned, X: Any) -> pd.DataFrame:
     schema, inputs = learned.coder.schema, {}
     for name, dtype in zip(learned.names, schema.dtypes, strict=True):
         if name in learned.tables:
-            table = learned.tables[name]
+            table = learned.output_tables[name]
             columns = learned.groups[name][: table.dim]
             vectors = frame[columns].astype(np.float64)
             known = vectors.notna().all(axis=1)

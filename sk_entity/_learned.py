@@ -1,7 +1,7 @@
 """What a fit has learned: the one thing that everything afterwards reads."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sk_entity._categories import Codes, FrameCoder, tell
+from sk_entity._choices import Choice
 from sk_entity._columns import Header, read_numbers
 from sk_entity._features import Extras, Lookup, Scaling
 from sk_entity._output import OutputContainer
@@ -48,6 +49,10 @@ class Learned:
         How the net saw numbers and target; None without categorical columns.
     groups : dict of str to list of str
         Output columns by input column.
+    shown : list of int
+        Coordinates of each table that are output: its first ones.
+    choices : list of Choice
+        What the fit tried by itself.
     weight, n_rows : float, int
         Of all rows.
     history : DataFrame
@@ -70,6 +75,8 @@ class Learned:
     objective: Objective
     scaling: Scaling | None
     groups: dict[str, list[str]]
+    shown: list[int]
+    choices: list[Choice]
     weight: float
     n_rows: int
     history: pd.DataFrame
@@ -114,6 +121,15 @@ class Learned:
         }
 
     @cached_property
+    def output_tables(self) -> dict[str, EmbeddingTable]:
+        """The same, with the coordinates that are output only."""
+        shown = [self.shown[t] for t in self.coder.table_of]
+        return {
+            name: replace(table, vectors=table.vectors[:, :n])
+            for (name, table), n in zip(self.tables.items(), shown, strict=True)
+        }
+
+    @cached_property
     def crosses(self) -> list[tuple[str, str]]:
         """The pairs of columns that have a statistic."""
         pairs = [cross.columns for cross in self.extras.crosses]
@@ -123,7 +139,7 @@ class Learned:
     def lookup(self) -> Lookup:
         """What new rows look their features up in."""
         tables = [vectors[None] for vectors in self.vectors]
-        return Lookup(tables, self.coder.table_of, self.extras)
+        return Lookup(tables, self.coder.table_of, self.extras, self.shown)
 
     @cached_property
     def row_reader(self) -> RowReader:

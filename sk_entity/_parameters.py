@@ -63,7 +63,7 @@ CONSTRAINTS: dict[str, Any] = {
     "device": [str],
     "verbose": ["verbose"],
     "warm_start": ["boolean"],
-    "cv": ["cv_object", None],
+    "cv": [StrOptions({"auto"}), "cv_object", None],
     "random_state": ["random_state"],
 }
 
@@ -160,7 +160,7 @@ class Parameters:
             )
             if getattr(self, name)
         ]
-        if self.cv is not None and not isinstance(self.cv, Integral):
+        if self.cv is not None and not isinstance(self.cv, (str, Integral)):
             wrong.append("cv")
         of_one_column = isinstance(self.loss, (str, Huber, LogLoss, Quantile, Tweedie))
         if not of_one_column or self.self_supervision is not None:
@@ -168,8 +168,8 @@ class Parameters:
         if wrong:
             raise ValueError(
                 f"fit_stream cannot be used with {', '.join(wrong)} as given: rows "
-                "come one batch at a time. Set them to their defaults (cv to an int or "
-                "None), or use fit."
+                "come one batch at a time. Set them to their defaults (or cv to an int "
+                "or None), or use fit."
             )
 
     @property

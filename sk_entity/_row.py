@@ -135,11 +135,11 @@ class RowReader:
         lookup = self._lookup
         known = [max(code, 0) for code in codes]
         blocks: list[NDArray[Any]] = []
-        vectors = []
+        vectors: list[NDArray[np.float32]] = []
         for t, code, place in zip(lookup.table_of, codes, known, strict=True):
-            found = lookup.joined[t][-1, place]
-            vectors.append(found[None, : lookup.tables[t].shape[2]])
-            blocks.append(found if code >= 0 else np.full_like(found, np.nan))
+            block, vector = lookup.parts(t, lookup.joined[t][-1, place][None])
+            vectors += vector
+            blocks.append(block[0] if code >= 0 else np.full_like(block[0], np.nan))
         extras = lookup.extras
         blocks += [cross.of_row(known) for cross in extras.crosses]
         numeric = np.asarray([numbers])

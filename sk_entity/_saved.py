@@ -19,6 +19,7 @@ from sk_entity._categories import (
 )
 from sk_entity._categories.consistency import check_coder
 from sk_entity._categories.hashing import HashedVocabulary
+from sk_entity._choices import Choice
 from sk_entity._columns import ColumnType, Header, Kind, Schema
 from sk_entity._features import (
     Extras,
@@ -54,10 +55,12 @@ KIND = "encoder"
 _CONTAINER = "set_output"
 
 #: What a file may hold, by the name that it has there. A class that is renamed keeps
-#: its name here; a field that is changed raises `FORMAT`.
+#: its name here; a field that is changed raises `FORMAT`, and `_upgrade` adds it to older
+#: files.
 CLASSES: dict[str, type] = {
     cls.__name__: cls
     for cls in (
+        Choice,
         ColumnType,
         EmbeddingTable,
         Extras,
@@ -216,7 +219,13 @@ def _unpacked(document: Any, arrays: Any) -> tuple[Learned, dict[str, Any]]:
     unpacker = Unpacker(CLASSES, arrays)
     for part in ("learned", "parameters", "omitted"):
         require(part in document, f"no {part}")
+    first = document["format"] == 1
+    if first:
+        _upgrade(document["learned"])
     learned = unpacker.unpack(document["learned"], Learned)
+    if first:
+        whole = [vectors.shape[-1] for vectors in learned.vectors]
+        learned = replace(learned, shown=whole)
     omitted = tuple(unpacker.unpack(document["omitted"], list[str]))
     given = document["parameters"]
     require(isinstance(given, dict), "parameters that are none")
@@ -226,6 +235,15 @@ def _unpacked(document: Any, arrays: Any) -> tuple[Learned, dict[str, Any]]:
     check_learned(learned)
     _check_pretrained(parameters.get("pretrained"))
     return replace(learned, omitted=omitted), parameters
+
+
+def _upgrade(learned: Any) -> None:
+    """Add what format 1 did not hold: all coordinates were output, nothing was told."""
+    require(isinstance(learned, dict), "nothing that was learned")
+    named = learned.get("$class")
+    known = isinstance(named, list) and len(named) == 2 and isinstance(named[1], dict)
+    require(known, "nothing that was learned")
+    named[1].update(shown=[], choices=[])
 
 
 def _check_pretrained(pretrained: Any) -> None:
@@ -256,6 +274,9 @@ def check_learned(learned: Learned) -> None:
         require(vectors.shape[1] >= 1, "vectors without coordinates")
         require(counts.shape == (n,), "counts and codes")
         require(spread is None or spread.shape == (n,), "spreads and codes")
+    require(len(learned.shown) == len(n_codes), "tables and their output")
+    for shown, vectors in zip(learned.shown, learned.vectors, strict=True):
+        require(1 <= shown <= vectors.shape[1], "coordinates that are output")
     if learned.scaling is not None:
         check_scaling(learned.scaling, objective, n_numeric)
     of_columns = [
@@ -278,7 +299,7 @@ def _check_outputs(learned: Learned) -> None:
     require(len(set(learned.categorical)) == len(tables), "columns of one name")
     expected = feature_groups(
         {
-            name: learned.vectors[t].shape[1]
+            name: learned.shown[t]
             for name, t in zip(learned.categorical, tables, strict=True)
         },
         learned.crosses,

@@ -15,6 +15,7 @@ ALLOWED = {
     "exceptions": set(),
     "datasets": set(),
     "_warnings": set(),
+    "_choices": set(),
     # values -> codes -> vectors -> table -> use
     "_columns": {"exceptions"},
     "_version": set(),
@@ -51,6 +52,7 @@ ALLOWED = {
     # what is learned, who learns it, and who uses it
     "_row": {"_categories", "_columns", "_features"},
     "_learned": {
+        "_choices",
         "_row",
         "_categories",
         "_columns",
@@ -62,6 +64,7 @@ ALLOWED = {
     },
     "_pretrained": set(),
     "_saved": {
+        "_choices",
         "_pretrained",
         "_categories",
         "_columns",
@@ -75,6 +78,7 @@ ALLOWED = {
     "_inverse": {"_columns", "_learned"},
     "_fitting": {
         "_categories",
+        "_choices",
         "_columns",
         "_features",
         "_learned",
@@ -92,6 +96,7 @@ ALLOWED = {
     "_display": set(),
     "_progress": set(),
     "_encoder": {
+        "_choices",
         "_display",
         "_fitting",
         "_inverse",

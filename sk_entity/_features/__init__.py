@@ -8,6 +8,7 @@ from sk_entity._features.naming import feature_groups
 from sk_entity._features.prediction import Predictor
 from sk_entity._features.scaling import NumericScaler, Scaling
 from sk_entity._features.statistics import Evidence
+from sk_entity._features.worth import worth_of_columns
 
 __all__ = [
     "Evidence",
@@ -21,4 +22,5 @@ __all__ = [
     "learn_extras",
     "look_up",
     "named_crosses",
+    "worth_of_columns",
 ]

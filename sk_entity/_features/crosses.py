@@ -71,9 +71,14 @@ def _spread(n_rows: int, most: int) -> NDArray[np.intp]:
     return np.arange(0, n_rows, -(-n_rows // most))
 
 
+#: What came of a pair of columns: their positions, the partial correlation that their
+#: cross had when it was taken or left, the same in standard errors, "yes" or "no".
+Tried = tuple[tuple[int, int], float, float, str]
+
+
 def choose_crosses(
     evidence: Evidence, prediction: NDArray[np.float64]
-) -> list[TargetStatistic]:
+) -> tuple[list[TargetStatistic], list[Tried]]:
     """Choose pairs of columns by what their statistics add to the net's prediction.
 
     Forward selection by partial correlation, on out-of-fold values throughout: the
@@ -93,6 +98,8 @@ def choose_crosses(
     -------
     crosses : list of TargetStatistic
         At most `MOST_CROSSES`, the best first.
+    tried : list of Tried
+        Those taken, then all others, the best first.
     """
     sample = evidence.take(sample_rows(evidence))
     # Statistics that are only to be judged need no more rows than these.
@@ -106,7 +113,7 @@ def choose_crosses(
 
     candidates = _candidates(evidence.n_codes)
     if not candidates:
-        return []
+        return [], []
     singles = [values([j]) for j in range(len(evidence.n_codes))]
     # The tables of a pair can be as large as the data: keep the values only.
     pairs = [values(pair) for pair in candidates]
@@ -128,8 +135,14 @@ def choose_crosses(
         own = sample.target[:, c] * root[:, 0]
         residual.append(own - basis @ (basis.T @ own))
         columns.append(news)
-    order = _forward(residual, columns, np.sqrt(sample.n_effective))
-    return [TargetStatistic.fit(candidates[i], evidence) for i in order]
+    root_n = float(np.sqrt(sample.n_effective))
+    taken, scores = _forward(residual, columns, root_n)
+    order = [*taken, *(i for i in np.argsort(-scores) if i not in taken)]
+    tried = [
+        (candidates[i], scores[i] / root_n, scores[i], "yes" if i in taken else "no")
+        for i in order
+    ]
+    return [TargetStatistic.fit(candidates[i], evidence) for i in taken], tried
 
 
 def _candidates(n_codes: Sequence[int]) -> list[tuple[int, int]]:
@@ -150,15 +163,21 @@ def _forward(
     residual: list[NDArray[np.float64]],
     columns: list[NDArray[np.float64]],
     root_n: float,
-) -> list[int]:
-    """Return positions of the chosen columns; both arguments are overwritten."""
+) -> tuple[list[int], NDArray[np.float64]]:
+    """Return positions of the chosen columns, and the score that decided on each.
+
+    The lists that are given are overwritten.
+    """
     chosen: list[int] = []
+    scores = np.zeros(columns[0].shape[1])
     while len(chosen) < MOST_CROSSES:
         tiny = np.finfo(float).tiny
         explained = sum(z.T @ r for z, r in zip(columns, residual, strict=True))
         size = sum((z**2).sum(axis=0) for z in columns)
         left = sum(r @ r for r in residual)
         score = root_n * explained / np.sqrt(np.maximum(size * left, tiny))
+        others = np.setdiff1d(np.arange(len(scores)), chosen)
+        scores[others] = score[others]
         best = int(np.argmax(score))
         if score[best] < THRESHOLD:
             break
@@ -170,4 +189,4 @@ def _forward(
                 residual[c] = r - q * (q @ r)
                 columns[c] = z - np.outer(q, q @ z)
             columns[c][:, best] = 0.0
-    return chosen
+    return chosen, scores

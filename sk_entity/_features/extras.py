@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_entity._features.crosses import choose_crosses, sample_rows
+from sk_entity._features.crosses import Tried, choose_crosses, sample_rows
 from sk_entity._features.prediction import Predictor
 from sk_entity._features.statistics import Evidence, TableStatistics, TargetStatistic
 
@@ -75,7 +75,7 @@ def learn_extras(
     crosses: Sequence[tuple[int, int]],
     add_statistics: bool,
     add_support: bool,
-) -> Extras:
+) -> tuple[Extras, list[Tried]]:
     """Learn the statistics that are asked for.
 
     Parameters
@@ -89,15 +89,23 @@ def learn_extras(
     crosses : list of pairs of columns
         Statistics of these, if none are to be chosen.
     add_statistics, add_support : bool
+
+    Returns
+    -------
+    extras : Extras
+    tried : list of Tried
+        What came of each pair, if crosses are chosen.
     """
     # Rows of weight zero are as if they were not there.
     weighted = np.flatnonzero(evidence.weight > 0)
     if len(weighted) < len(evidence):
         evidence = evidence.take(weighted)
+    tried = list[Tried]()
     if predict is None:
         chosen = [TargetStatistic.fit(pair, evidence) for pair in crosses]
     else:
-        chosen = choose_crosses(evidence, predict(weighted[sample_rows(evidence)]))
+        prediction = predict(weighted[sample_rows(evidence)])
+        chosen, tried = choose_crosses(evidence, prediction)
     singles = []
     if add_statistics or add_support:
         singles = [
@@ -106,4 +114,4 @@ def learn_extras(
             )
             for table in range(len(evidence.layout.n_codes))
         ]
-    return Extras(singles, chosen, predictor)
+    return Extras(singles, chosen, predictor), tried

@@ -27,22 +27,62 @@ class Lookup:
     table_of : sequence of int
         The embedding table of each column.
     extras : Extras
+    shown : sequence of int
+        Coordinates of each table that are output: its first ones. The prediction reads
+        all.
     """
 
     tables: Sequence[NDArray[np.float32]]
     table_of: Sequence[int]
     extras: Extras
+    shown: Sequence[int]
 
     @cached_property
     def joined(self) -> list[NDArray[np.float32]]:
-        """All outputs of a category side by side: vector, statistic, support."""
+        """What is looked up of a category, side by side.
+
+        The coordinates that are output, statistic and support, then all other
+        coordinates.
+        """
         singles = self.extras.singles
         if not singles:
             return list(self.tables)
         return [
-            np.concatenate([table, single.values], axis=2)
-            for table, single in zip(self.tables, singles, strict=True)
+            np.concatenate(
+                [table[:, :, :shown], single.values, table[:, :, shown:]], axis=2
+            )
+            for table, single, shown in zip(
+                self.tables, singles, self.shown, strict=True
+            )
         ]
+
+    @property
+    def n_predictions(self) -> int:
+        """Columns of the prediction."""
+        predictor = self.extras.predictor
+        return 0 if predictor is None else int(predictor.skip.shape[2])
+
+    @property
+    def n_features(self) -> int:
+        """Columns that `write` fills."""
+        rows = [self.parts(t, self.joined[t][0])[0] for t in self.table_of]
+        crosses = [cross.tables[0] for cross in self.extras.crosses]
+        return sum(block.shape[1] for block in rows + crosses) + self.n_predictions
+
+    def parts(
+        self, t: int, found: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """Return what is output of rows of `joined`, and their vectors in parts.
+
+        Parameters
+        ----------
+        t : int
+            The table.
+        found : ndarray of shape (n_rows, n_joined)
+        """
+        shown, dim = self.shown[t], self.tables[t].shape[2]
+        end = found.shape[1] - (dim - shown)
+        return found[:, :end], [found[:, :shown], found[:, end:]]
 
     @property
     def reads_numbers(self) -> bool:
@@ -102,14 +142,13 @@ class Lookup:
         """Return the features of a chunk of rows, side by side."""
         found = look_up(cells_of, np.maximum(numbers, 0), table)
         blocks: list[NDArray[Any]] = []
-        for block, column in zip(found, numbers.T, strict=True):
+        vectors: list[NDArray[np.float32]] = []
+        for t, rows, column in zip(self.table_of, found, numbers.T, strict=True):
+            block, vector = self.parts(t, rows)
+            vectors += vector
             nothing = column < 0
             blank = nothing.any()
             blocks.append(np.where(nothing[:, None], np.nan, block) if blank else block)
-        vectors = [
-            block[:, : self.tables[t].shape[2]]
-            for t, block in zip(self.table_of, found, strict=True)
-        ]
         cells = np.maximum(whole, 0)
         return blocks + self.extras.of_rows(cells, table, vectors, numeric)
 

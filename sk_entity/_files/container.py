@@ -24,7 +24,7 @@ from sk_entity._version import __version__
 from sk_entity.exceptions import SavedFileError
 
 #: What is written; a change that older code cannot read raises it.
-FORMAT = 1
+FORMAT = 2
 _DOCUMENT, _CHECKSUM = "sk_entity", "sha256"
 #: Bytes before the header, and the longest header that safetensors reads.
 _PREFIX = 8

@@ -4,7 +4,8 @@
 """
 
 from sk_entity._fitting.folds import request_splitter
-from sk_entity._fitting.memory import Given, TrainingRows, learn
+from sk_entity._fitting.lesson import Given
+from sk_entity._fitting.memory import TrainingRows, learn
 from sk_entity._fitting.requirements import check_training
 from sk_entity._fitting.stream import learn_stream
 

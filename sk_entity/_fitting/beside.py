@@ -1,14 +1,20 @@
 """Training rows and what was trained -> what stands beside the vectors."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_entity._categories import Codes, by_column
-from sk_entity._features import Evidence, Extras, Folds, learn_extras, look_up
+from sk_entity._categories import Codes
+from sk_entity._choices import Choice
+from sk_entity._features import Evidence, Extras, Folds, Lookup, learn_extras
+from sk_entity._fitting.categories import cross_pairs
+from sk_entity._fitting.coordinates import choose_coordinates
 from sk_entity._fitting.plan import Plan
+from sk_entity._fitting.predictions import Predictions
+from sk_entity._fitting.trial import alike, trial_rows, worth_of_prediction
+from sk_entity._learned import Learned
 
 if TYPE_CHECKING:
     from sk_entity._learning.rows import Rows
@@ -48,25 +54,79 @@ def learn_beside(
     rows: "Rows",
     evidence: Evidence,
     trained: "Trained",
-    crosses: Sequence[tuple[int, int]],
-    *,
-    choose: bool,
-) -> Extras:
-    """Learn what stands beside the vectors; ``crosses`` unless they are chosen."""
-    predictor, layout = trained.predictor, evidence.layout
+    seed: int,
+    earlier: Learned | None = None,
+) -> tuple[Extras, list[int], list[Choice]]:
+    """Learn what stands beside the vectors, and choose what is output.
 
-    def predict(index: NDArray[np.intp]) -> NDArray[np.float64]:
-        assert predictor is not None
-        fold = evidence.folds.table_of(rows.fold[index])
-        cells = by_column(trained.tables, layout.table_of, layout.bags)
-        vectors = look_up(cells, rows.codes[index], fold)
-        return predictor.predict(vectors, rows.numeric[index], fold)
+    Parameters
+    ----------
+    plan : Plan
+    rows : Rows
+    evidence : Evidence
+        Of the same rows.
+    trained : Trained
+    seed : int
+    earlier : Learned or None, default=None
+        The fit that is continued: it has chosen.
 
-    return learn_extras(
+    Returns
+    -------
+    extras : Extras
+    shown : list of int
+        Coordinates of each table that are output.
+    choices : list of Choice
+    """
+    predictions, choose = None, plan.chooses_crosses and earlier is None
+    if trained.predictor is not None and plan.folds.n_folds:
+        predictions = Predictions(rows, trained, evidence, trained.predictor)
+    if earlier is None:
+        shown, choices = choose_coordinates(plan, trained, evidence, predictions)
+        adds = plan.adds_prediction
+    else:
+        shown, choices = earlier.shown, []
+        adds = earlier.extras.predictor is not None
+    extras, of_crosses = learn_extras(
         evidence,
-        predict=predict if choose else None,
-        predictor=predictor if plan.adds_prediction else None,
-        crosses=crosses,
+        predict=predictions if choose else None,
+        predictor=trained.predictor if adds else None,
+        crosses=cross_pairs(plan.parameters, plan.names, earlier),
         add_statistics=plan.parameters.add_statistics,
         add_support=plan.parameters.add_support,
+    )
+    choices += [
+        Choice("cross", "*".join(plan.names[j] for j in pair), worth, z, kept)
+        for pair, worth, z, kept in of_crosses
+    ]
+    if earlier is None and plan.tries_prediction:
+        lookup = Lookup(trained.tables, plan.layout.table_of, extras, shown)
+        choice = _try_prediction(plan, rows, evidence, lookup, seed)
+        choices += [] if choice is None else [choice]
+        if choice is not None and choice.kept == "no":
+            extras = replace(extras, predictor=None)
+    return extras, shown, choices
+
+
+def _try_prediction(
+    plan: Plan, rows: "Rows", evidence: Evidence, lookup: Lookup, seed: int
+) -> Choice | None:
+    """Find out what the prediction is worth beside all other features."""
+    folds = evidence.folds
+    index = trial_rows(evidence.fold, folds, evidence.weight)
+    if not len(index):
+        return None
+    features = np.empty((len(index), lookup.n_features))
+    prediction = slice(len(features.T) - lookup.n_predictions, len(features.T))
+    codes = Codes(evidence.numbers[index], tuple(evidence.layout.bags))
+    numbers, table = rows.numeric[index], evidence.table[index]
+    lookup.write(features, codes, table, numbers)
+    group = None if evidence.group is None else evidence.group[index]
+    return worth_of_prediction(
+        plan.objective,
+        rows.target[index],
+        np.hstack([features, numbers]),
+        prediction,
+        alike(evidence.numbers[index], numbers, group),
+        in_time=not folds.is_plain,
+        seed=seed,
     )

@@ -133,7 +133,7 @@ def blended(earlier: Learned, learned: Learned, *, same_rows: bool) -> Learned:
         learned.counts,
         same_rows=same_rows,
     )
-    learned = replace(learned, vectors=vectors, counts=counts)
+    learned = replace(learned, vectors=vectors, counts=counts, choices=earlier.choices)
     if same_rows:
         return learned
     histories = [earlier.history, learned.history]

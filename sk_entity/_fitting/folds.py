@@ -11,6 +11,9 @@ from sk_entity._features import Folds
 from sk_entity._target import Target
 from sk_entity.exceptions import FoldError
 
+#: Folds of ``cv="auto"``.
+AUTO_FOLDS = 5
+
 
 def check_folds(
     cv: Any,
@@ -18,17 +21,20 @@ def check_folds(
     weight: NDArray[np.float64],
     *,
     groups: NDArray[Any] | None = None,
+    in_time: bool = False,
     seed: int,
 ) -> tuple[NDArray[np.int32], Folds]:
     """Give each row its part: what it reads, and whom it teaches.
 
     Parameters
     ----------
-    cv : int, splitter, iterable of splits or None
+    cv : "auto", int, splitter, iterable of splits or None
     target : Target
     weight : ndarray of shape (n_rows,)
     groups : ndarray of shape (n_rows,) or None
         Rows of one group stay in one fold.
+    in_time : bool, default=False
+        Whether "auto" splits rows in the order of time.
     seed : int
         Shuffles the folds of an integer ``cv``.
 
@@ -45,15 +51,18 @@ def check_folds(
         there are too few rows.
     """
     # Here, not at the top: it takes a tenth of a second, which a loaded encoder spares.
-    from sklearn.model_selection import check_cv
+    from sklearn import model_selection
 
     n_rows = len(target.values)
     if cv is None:
         return np.zeros(n_rows, dtype=np.int32), Folds(0)
+    if isinstance(cv, str):
+        cv = model_selection.TimeSeriesSplit(AUTO_FOLDS) if in_time else AUTO_FOLDS
     if isinstance(cv, (int, np.integer)):
         splitter = _default_splitter(int(cv), target, groups is not None, seed)
     else:
-        splitter = check_cv(cv, target.values, classifier=target.kind != "continuous")
+        classifier = target.kind != "continuous"
+        splitter = model_selection.check_cv(cv, target.values, classifier=classifier)
     fold = np.full(n_rows, -1, dtype=np.int32)
     often, both = np.zeros(n_rows, dtype=bool), np.zeros(n_rows, dtype=bool)
     # Training rows of the splits that do not train on all rows but the held out.
@@ -156,9 +165,9 @@ def _default_splitter(n_folds: int, target: Target, grouped: bool, seed: int) ->
 def request_splitter(cv: Any) -> Any:
     """Return what asks metadata routing for ``groups`` on behalf of ``cv``.
 
-    An integer ``cv`` keeps groups together when it gets any, so it asks for them as
-    GroupKFold does; splitters ask for themselves.
+    An integer ``cv`` and "auto" keep groups together when they get any, so they ask for
+    them as GroupKFold does; splitters ask for themselves.
     """
     from sklearn.model_selection import GroupKFold
 
-    return GroupKFold() if isinstance(cv, (int, np.integer)) else cv
+    return GroupKFold() if isinstance(cv, (int, np.integer, str)) else cv

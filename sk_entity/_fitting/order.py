@@ -3,7 +3,7 @@
 Neighbours are alike where rows stand in the order of time, or those of one customer
 stand together. Random folds then hold out rows whose neighbours they keep, which later
 rows will not have: training features are better than those of new rows ever are, and a
-model leans on them too much.
+model leans on them too much. Splits of time do not.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sk_entity._choices import Choice
+from sk_entity._fitting.folds import AUTO_FOLDS
+from sk_entity._fitting.trees import Trees
 from sk_entity._warnings import warn
 from sk_entity.exceptions import OrderedRowsWarning
 
@@ -20,14 +23,25 @@ from sk_entity.exceptions import OrderedRowsWarning
 _MOST_ROWS, _LEAST_ROWS = 30_000, 6_000
 #: Rows whose neighbours are looked at, at most.
 _MOST_NEIGHBOURS = 500_000
-#: Trees of a trial, and the least chance that they give a class.
-_N_TREES, _UNLIKELY = 60, 1e-6
+#: Trees of a trial, and their learning rate.
+_N_TREES, _RATE = 60, 0.1
 #: The last rows, and the share of those before that are held out at random.
 _LATE, _RANDOM = 0.2, 0.2
 #: Standard errors by which neighbours are alike, and late rows are harder.
 _CLEAR = 4.0
 #: How much harder they are, relative to rows held out at random.
 _HARDER = 1.1
+#: Blocks of rows, how much of the target's variance they explain at most, and how many
+#: late rows may have a category that no earlier row has: more, and rows are sorted by
+#: the target or by a category, of which splits of time would learn nothing.
+_BLOCKS, _MOST_DRIFT, _MOST_NEW = 6, 0.1, 0.25
+#: What is said of rows that depend on their order.
+_ADVICE = (
+    "If rows stand in the order of time and you will predict later ones, pass "
+    "cv=TimeSeriesSplit(5); if rows of one customer or place stand together, pass "
+    "groups; if rows to be predicted are drawn from among these, pass cv=5; if the "
+    "order means nothing, shuffle the rows."
+)
 
 
 @dataclass(frozen=True)
@@ -44,31 +58,65 @@ class Order:
         tried.
     z : float
         By how many standard errors late rows are harder; NaN likewise.
+    drift : float
+        The share of the target's variance that is between blocks of the order.
+    new : float
+        The share of late rows that have a category of no earlier row, of the column
+        where that is largest.
     """
 
     alike: float = np.nan
     random: float = np.nan
     late: float = np.nan
     z: float = np.nan
+    drift: float = np.nan
+    new: float = np.nan
 
     @property
     def matters(self) -> bool:
         """Whether late rows are clearly harder than rows held out at random."""
         return self.z > _CLEAR and self.late > _HARDER * self.random
 
-    def tell(self) -> None:
-        """Warn if the order matters."""
+    @property
+    def can_split(self) -> bool:
+        """Whether earlier rows are of the same kind, so that they can teach."""
+        return self.drift < _MOST_DRIFT and self.new < _MOST_NEW
+
+    def choices(self, *, split: bool) -> list[Choice]:
+        """Return what became of the folds, if it was tried.
+
+        Parameters
+        ----------
+        split : bool
+            Whether splits of time are taken.
+        """
+        if np.isnan(self.z):
+            return []
+        kept = f"TimeSeriesSplit({AUTO_FOLDS})" if split else "random folds"
+        harder = self.late / max(self.random, np.finfo(float).tiny) - 1
+        return [Choice("folds", "order of rows", harder, self.z, kept)]
+
+    def tell(self, *, split: bool) -> None:
+        """Warn if the order matters.
+
+        Parameters
+        ----------
+        split : bool
+            Whether splits of time are taken for it.
+        """
         if not self.matters:
             return
-        more = self.late / self.random - 1
+        taken = (
+            f"TimeSeriesSplit({AUTO_FOLDS}) therefore makes training features from "
+            "earlier rows alone."
+            if split
+            else "Random folds make training features better than those of new rows "
+            "will be."
+        )
         warn(
             f"Rows depend on their order: trees that learned from earlier rows have a "
-            f"loss {more:.0%} higher on the last rows than on earlier rows held out at "
-            "random. The random folds of an integer cv then make training features "
-            "better than those of new rows will be. If rows stand in the order of "
-            "time and you will predict later ones, pass cv=TimeSeriesSplit(5), or "
-            "KFold(5) for blocks of time; if rows of one customer or place stand "
-            "together, pass groups; if the order means nothing, shuffle the rows.",
+            f"loss {self.late / self.random - 1:.0%} higher on the last rows than on "
+            f"earlier rows held out at random. {taken} {_ADVICE}",
             OrderedRowsWarning,
         )
 
@@ -117,13 +165,36 @@ def find_order(
     one_class = classes is not None and len(np.unique(own[early])) < 2
     if not len(random) or not len(late) or one_class:
         return Order(alike)  # nothing can be learned, or judged
-    trees = _grown(inputs[early], own[early], seed, classify=classes is not None)
-    loss = _squared_errors if classes is None else _log_losses
-    at_random, later = (loss(trees, inputs[r], own[r]) for r in (random, late))
+    trees = Trees(_N_TREES, _RATE, classes is not None, seed)
+    judges = ((inputs[judge], own[judge]) for judge in (random, late))
+    at_random, later = trees.losses(inputs[early], own[early], *judges)
     error = np.sqrt(at_random.var() / len(random) + later.var() / len(late))
     harder = later.mean() - at_random.mean()
     z = float(harder / max(error, np.finfo(float).tiny))
-    return Order(alike, float(at_random.mean()), float(later.mean()), z)
+    return Order(
+        alike,
+        float(at_random.mean()),
+        float(later.mean()),
+        z,
+        _drift(target[there]),
+        max((_new(column) for column in codes[there].T), default=0.0),
+    )
+
+
+def _drift(target: NDArray[np.float64]) -> float:
+    """Return the share of the target's variance that is between blocks of rows."""
+    parts = np.array_split(target - target.mean(axis=0), _BLOCKS)
+    between = sum(len(part) * part.mean(axis=0) ** 2 for part in parts)
+    total = sum((part**2).sum(axis=0) for part in parts)
+    return float((between / np.maximum(total, np.finfo(float).tiny)).max())
+
+
+def _new(code: NDArray[np.int32]) -> float:
+    """Return the share of late rows with a category that no earlier row has."""
+    n_early = int(len(code) * (1 - _LATE))
+    known = np.zeros(code.max(initial=0) + 1, dtype=bool)
+    known[code[:n_early]] = True
+    return float(1 - known[code[n_early:]].mean())
 
 
 def _neighbours(target: NDArray[np.float64], code: NDArray[np.int32]) -> float:
@@ -161,34 +232,3 @@ def _parts(
     key = pd.util.hash_pandas_object(pd.DataFrame(inputs), index=False).to_numpy()
     unseen = ~np.isin(key, key[early])
     return early, random[unseen[random]], late[unseen[late]]
-
-
-def _grown(
-    inputs: NDArray[np.float64], target: NDArray[Any], seed: int, *, classify: bool
-) -> Any:
-    # Here, not at the top: a loaded encoder spares it.
-    from sklearn import ensemble
-
-    kind = "Classifier" if classify else "Regressor"
-    trees = getattr(ensemble, f"HistGradientBoosting{kind}")(
-        max_iter=_N_TREES, early_stopping=False, random_state=seed
-    )
-    return trees.fit(inputs, target)
-
-
-def _squared_errors(
-    trees: Any, inputs: NDArray[np.float64], target: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return np.asarray((target - trees.predict(inputs)) ** 2)
-
-
-def _log_losses(
-    trees: Any, inputs: NDArray[np.float64], classes: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """Return the log loss of each row; a class that the trees never saw is unlikely."""
-    chances = trees.predict_proba(inputs)
-    place = np.searchsorted(trees.classes_, classes).clip(max=chances.shape[1] - 1)
-    own = np.where(
-        trees.classes_[place] == classes, chances[np.arange(len(classes)), place], 0.0
-    )
-    return np.asarray(-np.log(np.maximum(own, _UNLIKELY)))

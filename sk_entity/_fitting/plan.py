@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sk_entity._categories import FrameCoder, Layout
+from sk_entity._choices import Choice
 from sk_entity._columns import Header
 from sk_entity._features import Extras, Folds, feature_groups
 from sk_entity._fitting.folds import shown
@@ -38,6 +39,8 @@ class Plan:
     objective : Objective
     layout : Layout
     folds : Folds
+    automatic : list of bool
+        The tables whose dimension nobody gave.
     """
 
     parameters: Parameters
@@ -46,6 +49,7 @@ class Plan:
     objective: Objective
     layout: Layout
     folds: Folds
+    automatic: list[bool]
 
     @property
     def names(self) -> list[str]:
@@ -58,6 +62,14 @@ class Plan:
         return self.parameters.adds_prediction(self.folds.n_folds)
 
     @property
+    def tries_prediction(self) -> bool:
+        """Whether the prediction is to earn its place."""
+        objective, parameters = self.objective, self.parameters
+        one = not (objective.is_multiple or objective.is_custom)
+        automatic = parameters.add_prediction == "auto" and self.adds_prediction
+        return one and automatic and parameters.self_supervision is None
+
+    @property
     def chooses_crosses(self) -> bool:
         """Whether crosses are chosen by what they add."""
         return self.parameters.chooses_crosses(self.folds.n_folds)
@@ -67,7 +79,7 @@ class Plan:
 
         Crosses are not known yet; they give way to others.
         """
-        self.outputs([], prediction=self.adds_prediction)
+        self.outputs([], self.layout.dims, prediction=self.adds_prediction)
 
     def tell_cost(self) -> None:
         """Warn of very many folds: each has tables and a head of its own."""
@@ -89,14 +101,26 @@ class Plan:
         )
 
     def outputs(
-        self, crosses: Sequence[tuple[int, int]], *, prediction: bool
+        self,
+        crosses: Sequence[tuple[int, int]],
+        shown: Sequence[int],
+        *,
+        prediction: bool,
     ) -> dict[str, list[str]]:
-        """Return the names of the output columns; raise if they clash."""
+        """Return the names of the output columns; raise if they clash.
+
+        Parameters
+        ----------
+        crosses : list of (int, int)
+        shown : list of int
+            Coordinates of each table that are output.
+        prediction : bool
+        """
         names, inputs = self.names, self.header.names
         schema, parameters = self.coder.schema, self.parameters
         passes = parameters.remainder == "passthrough"
         return feature_groups(
-            dict(zip(names, self.layout.column_dims, strict=True)),
+            {n: shown[t] for n, t in zip(names, self.layout.table_of, strict=True)},
             [(names[a], names[b]) for a, b in crosses],
             statistic_labels=self.objective.statistic_labels,
             prediction_labels=self.objective.prediction_labels,
@@ -125,13 +149,23 @@ class Plan:
             device=parameters.device,
             verbose=parameters.verbose,
             predict=self.adds_prediction or self.chooses_crosses,
+            turned=[t for t, automatic in enumerate(self.automatic) if automatic],
         )
 
     def finished(
-        self, trained: "Trained", extras: Extras, *, weight: float, n_rows: int
+        self,
+        trained: "Trained",
+        extras: Extras,
+        shown: Sequence[int],
+        choices: Sequence[Choice],
+        *,
+        weight: float,
+        n_rows: int,
     ) -> Learned:
         """Return what new rows need of what training gave."""
         return self._learned(
+            shown=list(shown),
+            choices=list(choices),
             vectors=[table[-1] for table in trained.tables],
             counts=trained.counts,
             spreads=[_spread(table, self.folds) for table in trained.tables],
@@ -146,21 +180,25 @@ class Plan:
 
     def without_training(self, **of_rows: Any) -> Learned:
         """Return what is learned without categorical columns: numbers pass through."""
-        nothing: dict[str, Any] = {"vectors": [], "counts": [], "spreads": []}
+        lists = ("vectors", "counts", "spreads", "shown", "choices")
+        nothing: dict[str, Any] = {name: [] for name in lists}
         extras = Extras([], [], None)
         return self._learned(
             **nothing, extras=extras, scaling=None, decoder={}, **of_rows
         )
 
-    def _learned(self, *, extras: Extras, **learned: Any) -> Learned:
+    def _learned(self, *, extras: Extras, shown: list[int], **learned: Any) -> Learned:
         crosses = [(a, b) for a, b in (cross.columns for cross in extras.crosses)]
         return Learned(
             header=self.header,
             coder=self.coder,
             passes=self.parameters.remainder == "passthrough",
             objective=self.objective,
-            groups=self.outputs(crosses, prediction=extras.predictor is not None),
+            groups=self.outputs(
+                crosses, shown, prediction=extras.predictor is not None
+            ),
             extras=extras,
+            shown=shown,
             **learned,
         )
 
@@ -180,8 +218,8 @@ def plan_dims(
     given: dict[int, GivenVectors],
     numbers: NDArray[np.int32] | None = None,
     group: NDArray[np.intp] | None = None,
-) -> list[int]:
-    """Return the dimension of each table.
+) -> tuple[list[int], list[bool]]:
+    """Return the dimension of each table, and whether it is the automatic one.
 
     Parameters
     ----------
@@ -199,6 +237,7 @@ def plan_dims(
         Rows of one group tell as much as one.
     """
     from sk_entity._learning.sizes import (
+        are_automatic,
         embedding_dims,
         independent_shares,
         typical_count,
@@ -209,9 +248,10 @@ def plan_dims(
         of_column = independent_shares(numbers, group)
         n_columns = np.bincount(coder.table_of)
         shares = np.bincount(coder.table_of, of_column) / n_columns
+    columns = [[names[j] for j in part.plan.columns] for part in coder.coders]
     dims = embedding_dims(
         embedding_dim,
-        [[names[j] for j in part.plan.columns] for part in coder.coders],
+        columns,
         # The unknown code is no category.
         [part.vocabulary.n_codes - 1 for part in coder.coders],
         [
@@ -219,9 +259,10 @@ def plan_dims(
             for part, share in zip(coder.coders, shares, strict=True)
         ],
     )
+    automatic = are_automatic(embedding_dim, columns)
     for t, source in given.items():
-        dims[t] = source.dim
-    return dims
+        dims[t], automatic[t] = source.dim, False
+    return dims, automatic
 
 
 def _spread(tables: NDArray[np.float32], folds: Folds) -> NDArray[np.float64] | None:

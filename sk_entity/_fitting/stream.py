@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sk_entity._categories import Codes, FrameCoder
+from sk_entity._choices import Choice
 from sk_entity._columns import Header, read_numbers
 from sk_entity._features import Evidence, Extras, Folds, learn_extras
 from sk_entity._fitting.batches import StreamReader
 from sk_entity._fitting.beside import evidence_of, learn_beside
-from sk_entity._fitting.categories import cross_pairs, new_coder
+from sk_entity._fitting.categories import new_coder
+from sk_entity._fitting.folds import AUTO_FOLDS
 from sk_entity._fitting.plan import Plan, categorical_names, plan_dims
 from sk_entity._learned import Learned
 from sk_entity._parameters import Parameters
@@ -58,14 +60,15 @@ def learn_stream(
     from sk_entity._learning.trainer import train_spooled
 
     progress = Progress(parameters.verbose)
-    seed, n_folds = fresh_seed(parameters.random_state), parameters.cv or 0
+    seed, cv = fresh_seed(parameters.random_state), parameters.cv
+    n_folds = AUTO_FOLDS if isinstance(cv, str) else cv or 0
     numbers = wants_numbers(parameters.loss)
     columns = (target, sample_weight, groups)
     with StreamReader(*columns, n_folds, seed, numbers=numbers) as reader:
         header, coder, objective = _read(parameters, source, reader, seed, container)
         spool = reader.spool
         sample = Rows.of(spool.sample(SAMPLE_ROWS))
-        dims = plan_dims(
+        dims, automatic = plan_dims(
             parameters.embedding_dim,
             coder,
             categorical_names(header, coder),
@@ -74,23 +77,25 @@ def learn_stream(
         )
         empty = Codes(np.empty((0, 0), np.int32), (None,) * len(coder.table_of))
         layout = coder.layout(dims, empty)
-        plan = Plan(parameters, header, coder, objective, layout, Folds(n_folds))
+        folds = Folds(n_folds)
+        plan = Plan(parameters, header, coder, objective, layout, folds, automatic)
         plan.check_names()
         plan.tell_cost()
         trained = train_spooled(
             spool,
             [part.vocabulary.code_counts for part in coder.coders],
             layout=layout,
-            folds=plan.folds,
+            folds=folds,
             objective=objective,
             settings=plan.settings(),
             seed=seed,
             progress=progress,
         )
         progress.report(HEADS, "crosses and statistics")
-        extras = _learn_beside(plan, spool, trained)
+        beside = _learn_beside(plan, spool, trained, seed)
         progress.report(1.0, f"{len(spool):,} rows")
-        return plan.finished(trained, extras, weight=reader.weight, n_rows=len(spool))
+        n_rows = len(spool)
+        return plan.finished(trained, *beside, weight=reader.weight, n_rows=n_rows)
 
 
 def _read(
@@ -140,17 +145,16 @@ def _open(parameters: Parameters, coder: FrameCoder, reader: StreamReader) -> No
     reader.open(len(schema.categorical), len(schema.numeric))
 
 
-def _learn_beside(plan: Plan, spool: Any, trained: "Trained") -> Extras:
-    """Choose crosses by a sample, then learn all statistics from all rows."""
+def _learn_beside(
+    plan: Plan, spool: Any, trained: "Trained", seed: int
+) -> tuple[Extras, list[int], list[Choice]]:
+    """Choose by a sample, then learn all statistics from all rows."""
     rows, evidence = _evidence(plan, spool.sample(SAMPLE_ROWS), plan.folds)
-    named = cross_pairs(plan.parameters, plan.names, None)
-    chosen = learn_beside(
-        plan, rows, evidence, trained, named, choose=plan.chooses_crosses
-    )
+    chosen, shown, choices = learn_beside(plan, rows, evidence, trained, seed)
     extras: Extras | None = None
     for block in spool.blocks(SAMPLE_ROWS):
         _, evidence = _evidence(plan, block, Folds(0))
-        part = learn_extras(
+        part, _ = learn_extras(
             replace(evidence, fold=np.zeros_like(evidence.fold)),
             predict=None,
             predictor=chosen.predictor,
@@ -161,7 +165,7 @@ def _learn_beside(plan: Plan, spool: Any, trained: "Trained") -> Extras:
         extras = part if extras is None else extras.merged(part)
         extras = extras.trimmed(MOST_CELLS)
     assert extras is not None
-    return extras
+    return extras, shown, choices
 
 
 def _evidence(plan: Plan, block: NDArray[Any], folds: Folds) -> tuple["Rows", Evidence]:

@@ -237,12 +237,18 @@ class Kernel:
         )
         held = [
             values.contiguous()
-            for values in (inputs["numeric"], target, weight, own_weight, inputs["table"])
+            for values in (
+                inputs["numeric"],
+                target,
+                weight,
+                own_weight,
+                inputs["table"],
+            )
         ]
         batch.numeric, batch.target, batch.weight, batch.own_weight, batch.own = map(
             _at, held
         )
-        held += [of_row.contiguous() for of_row in part]
+        held += [values.contiguous() for values in part]
         batch.part = _at(held[-1]) if part else None
         batch.n_rows, batch.prior, batch.first = n_rows, _at(priors), _at(first)
         batch.strength = self._shrinkage / n_rows

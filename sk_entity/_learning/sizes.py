@@ -22,21 +22,29 @@ _LARGEST_BATCH = 2048
 MAX_AUTO_DIM = 8
 
 
+#: Coordinates of a table, where there are categories for them. What it has no use for,
+#: shrinkage keeps near zero, and is not output.
+LEAST_AUTO_DIM = 4
+#: ... and where a typical category has this many rows, as a power of two.
+LEAST_SUPPORT = 3
+
+
 def auto_dim(n_categories: int, rows_per_category: float) -> int:
     """Return the default embedding dimension of a column.
 
     The fourth root of the number of categories, but no more than the rows behind a
     typical category can tell apart (the binary logarithm of their number), and at most
-    8. An identifier with three rows a value gets one coordinate.
+    8. An identifier with three rows a value gets one coordinate; where a category has
+    eight rows or more, there are four, or one less than there are categories.
 
     >>> [auto_dim(n, 10_000 / n) for n in (2, 12, 100, 1000, 3000)]
-    [1, 2, 3, 3, 1]
+    [1, 4, 4, 6, 1]
     """
     # Rounded, so that a mean of equal counts is what they are.
     supported = math.floor(round(math.log2(max(rows_per_category, 2)), 9))
-    return max(
-        1, min(round(math.sqrt(math.sqrt(n_categories))), supported, MAX_AUTO_DIM)
-    )
+    root = round(math.sqrt(math.sqrt(n_categories)))
+    least = LEAST_AUTO_DIM if supported >= LEAST_SUPPORT else 1
+    return max(1, min(least, n_categories - 1), min(root, supported, MAX_AUTO_DIM))
 
 
 def typical_count(counts: NDArray[np.float64]) -> float:
@@ -101,6 +109,20 @@ def embedding_dims(
                 f"{dim!r} for column {', '.join(name)!r}."
             )
     return [int(dim) for dim in dims]
+
+
+def are_automatic(
+    rule: str | int | Mapping[str, int] | Callable[[int], int],
+    names: Sequence[Sequence[str]],
+) -> list[bool]:
+    """Return whether each table's dimension is the automatic one.
+
+    >>> are_automatic({"city": 2}, [["city", "home"], ["shop"]])
+    [False, True]
+    """
+    if isinstance(rule, Mapping):
+        return [not set(rule) & set(group) for group in names]
+    return [isinstance(rule, str)] * len(names)
 
 
 def independent_shares(

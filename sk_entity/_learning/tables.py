@@ -209,6 +209,10 @@ class FoldTables(nn.Module):
             result.append(rows + priors[t] if base is None else rows + priors[t] + base)
         return result
 
+    def rows(self, t: int) -> Tensor:
+        """Return a table's deviations, shape (n_codes * n_tables, dim): a view."""
+        return self._matrix(t).view(-1, self.layout.dims[t])
+
     def _matrix(self, t: int) -> Tensor:
         """Return a table, shape (n_codes, n_tables * dim)."""
         b, start = self._home[t]

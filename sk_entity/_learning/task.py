@@ -22,7 +22,8 @@ class Settings:
     """The encoder's net and training parameters, as its docstring describes them.
 
     ``masked`` is the share of the codes that are hidden, ``asks_for`` the columns whose
-    hidden codes are the target, and ``predict`` asks for the net's predictions.
+    hidden codes are the target, ``predict`` asks for the net's predictions, and
+    ``turned`` are the tables that get their principal axes for coordinates.
     """
 
     net: Any
@@ -38,6 +39,7 @@ class Settings:
     verbose: int
     net_params: Mapping[str, Any]
     predict: bool
+    turned: Sequence[int]
 
     def weight_decay(self, n_rows: int) -> float:
         """Return the L2 penalty of the decoder."""
@@ -84,6 +86,9 @@ class Trained:
     ----------
     tables : list of ndarray of shape (n_tables, n_codes, dim), float32
         As the layout orders them; the last of each saw every row.
+    shares : list of ndarray of shape (dim,)
+        The part of each table's variance along each coordinate, the largest first; NaN
+        where coordinates are in no order.
     counts : list of ndarray of shape (n_codes,), float64
         Weight of the rows behind each row of each table.
     predictor : Predictor or None
@@ -98,6 +103,7 @@ class Trained:
     """
 
     tables: list[NDArray[np.float32]]
+    shares: list[NDArray[np.float64]]
     counts: list[NDArray[np.float64]]
     predictor: Predictor | None
     scaling: Scaling

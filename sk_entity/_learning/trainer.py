@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sk_entity._categories import Layout
 from sk_entity._features import Folds, NumericScaler, Predictor, Scaling
+from sk_entity._learning.axes import turn
 from sk_entity._learning.batches import SpooledRows, TensorRows
 from sk_entity._learning.building import build_module, build_net
 from sk_entity._learning.isolation import isolated
@@ -138,6 +139,7 @@ def _learn(
     net.workers = workers
     net.fit(dataset, y=None)
     module = net.module_.eval()
+    shares = turn(module, task.counts, settings.turned)
     tables = [t.cpu().numpy().copy() for t in module.tables.tables()]
     if not all(np.isfinite(table).all() for table in tables):
         raise diverged("at the end", net.rates)
@@ -160,7 +162,9 @@ def _learn(
     net.trim_for_prediction()
     counts = list(task.counts)
     decoder = _state(module.decoder)
-    return Trained(tables, counts, predictor, task.scaling, decoder, net, history)
+    return Trained(
+        tables, shares, counts, predictor, task.scaling, decoder, net, history
+    )
 
 
 def _state(decoder: torch.nn.Module) -> dict[str, NDArray[Any]]:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LOG_LINK = ("poisson", "gamma", "tweedie")
+#: Losses whose best prediction is the mean, or the chance of each class.
+_OF_MEANS = ("squared_error", "log_loss", *_LOG_LINK)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +96,11 @@ class Objective:
     def is_custom(self) -> bool:
         """Whether the loss is the user's own."""
         return bool(self.goals) and self.goals[0].loss == "custom"
+
+    @property
+    def predicts_means(self) -> bool:
+        """Whether predictions are means of what `statistics` returns, or chances."""
+        return all(goal.loss in _OF_MEANS for goal in self.goals)
 
     @property
     def n_outputs(self) -> int:

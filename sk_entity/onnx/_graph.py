@@ -109,8 +109,9 @@ def _known(build: Builder, column: KeyColumn, code: str) -> str:
 
 
 def _joined(build: Builder, learned: Learned, column: KeyColumn) -> str:
-    """Return vector, statistic and support by code; a last row of NaN if it is read."""
-    table = learned.lookup.joined[column.table][-1]
+    """Return the outputs by code; a last row of NaN if it is read."""
+    lookup = learned.lookup
+    table, _ = lookup.parts(column.table, lookup.joined[column.table][-1])
     if column.may_be_nan:
         nothing = np.full((1, table.shape[1]), np.nan, dtype=np.float32)
         table = np.concatenate([table, nothing])

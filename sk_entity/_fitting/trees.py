@@ -1,0 +1,84 @@
+"""Small boosters that judge what a larger one will make of some inputs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: The least chance that trees give a class.
+_UNLIKELY = 1e-6
+
+
+@dataclass(frozen=True)
+class Trees:
+    """A booster of scikit-learn's, cheap.
+
+    Attributes
+    ----------
+    n_trees : int
+        Of each class, for three or more.
+    learning_rate : float
+    classify : bool
+    seed : int
+    """
+
+    n_trees: int
+    learning_rate: float
+    classify: bool
+    seed: int
+
+    def losses(
+        self,
+        inputs: NDArray[np.float64],
+        target: NDArray[Any],
+        *judges: tuple[NDArray[np.float64], NDArray[Any]],
+        weight: NDArray[np.float64] | None = None,
+    ) -> list[NDArray[np.float64]]:
+        """Learn from some rows; return the loss of each of others.
+
+        Parameters
+        ----------
+        inputs : ndarray of shape (n_rows, n_inputs)
+        target : ndarray of shape (n_rows,)
+            Numbers, or classes.
+        *judges : (inputs, target)
+        weight : ndarray of shape (n_rows,) or None, default=None
+
+        Returns
+        -------
+        losses : list of ndarray
+            Squared errors, or log losses, in which a class that was never seen is
+            unlikely.
+        """
+        # Here, not at the top: a loaded encoder spares it.
+        from sklearn import ensemble
+
+        kind = "Classifier" if self.classify else "Regressor"
+        trees = getattr(ensemble, f"HistGradientBoosting{kind}")(
+            max_iter=self.n_trees,
+            learning_rate=self.learning_rate,
+            early_stopping=False,
+            random_state=self.seed,
+        )
+        trees.fit(inputs, target, sample_weight=weight)
+        loss = _log_losses if self.classify else _squared_errors
+        return [loss(trees, *judge) for judge in judges]
+
+
+def _squared_errors(
+    trees: Any, inputs: NDArray[np.float64], target: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return np.asarray((target - trees.predict(inputs)) ** 2)
+
+
+def _log_losses(
+    trees: Any, inputs: NDArray[np.float64], classes: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return the log loss of each row; a class that the trees never saw is unlikely."""
+    chances = trees.predict_proba(inputs)
+    place = np.searchsorted(trees.classes_, classes).clip(max=chances.shape[1] - 1)
+    own = np.where(
+        trees.classes_[place] == classes, chances[np.arange(len(classes)), place], 0.0
+    )
+    return np.asarray(-np.log(np.maximum(own, _UNLIKELY)))
