@@ -120,10 +120,12 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         path of a CSV or Parquet file, or one of these in :class:`Pretrained`, to freeze
         it. They must not have been learned from the targets of the rows of fit.
     embedding_dim : "auto", int, dict or callable, default="auto"
-        Coordinates of each column: the fourth root of its number of categories, less
-        where a typical category has few rows (rows of rare classes and of one group
-        count less), at most 8 (``"auto"``); one int for all; a dict from column to
-        int (others are automatic); or a callable of the number of categories.
+        Coordinates of each column: one int for all; a dict from column to int (others
+        are automatic); or a callable of the number of categories. ``"auto"``: the
+        fourth root of that number, 4 to 8, fewer where a typical category has few rows
+        (rows of rare classes and of one group count less). Automatic tables have their
+        principal axes for coordinates, and those axes are output that hold a tenth of
+        the variance; one, if the prediction does without the column.
     crosses : "auto", list of pairs of columns or None, default="auto"
         Pairs of categorical columns whose values together get a column with their
         out-of-fold target mean (a column a class for three classes or more):
@@ -137,7 +139,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         training, a row's own fold is not counted, and the rest scaled up to all rows.
     add_prediction : "auto" or bool, default="auto"
         Add the net's out-of-fold prediction: the mean, or the probability of the
-        second class or of each class. ``"auto"``: with cross-fitting.
+        second class or of each class. ``"auto"``: with cross-fitting, unless small
+        trees on the training features are clearly better without it.
     shrinkage : float, default=0.5
         How strongly categories with few rows are drawn towards the unknown vector: a
         penalty of ``shrinkage / 2`` times the squared distance, once a category.
@@ -192,14 +195,14 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Whether :meth:`fit` keeps the decoder of the last fit as it is, so that vectors
         stay in the same space, its categories and its output columns. Training rows
         still get out-of-fold vectors.
-    cv : int, splitter, iterable or None, default=5
-        Folds of the cross-fitting: stratified for classification, and shuffled. A
+    cv : "auto", int, splitter, iterable or None, default="auto"
+        Folds of the cross-fitting. An int: shuffled, stratified for classification.
+        ``"auto"``: 5 of these, or ``TimeSeriesSplit(5)`` with a warning where later
+        rows are clearly harder to predict than random ones and no groups are given. A
         row's features come from tables that learned from the training indices of the
-        split that holds it out: with ``TimeSeriesSplit``, from earlier rows. Rows that
-        no split holds out get the unknown vector and the mean target; none may be held
-        out twice. 5 to 10 folds are enough; hundreds are slow. ``None`` turns
-        cross-fitting off: then every training row's features have seen its target,
-        and a model trained on them overfits.
+        split that holds it out, once at most; others get the unknown vector and the
+        mean target. ``None`` turns cross-fitting off: then every training row's
+        features have seen its target, and a model trained on them overfits.
     random_state : int, RandomState instance or None, default=None
         Same int, same bits. None takes a fresh seed from the operating system.
 
@@ -215,6 +218,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Class labels; None for regression.
     crosses_ : list of (str, str)
         The pairs of columns that have a statistic in the output.
+    choices_ : DataFrame of shape (n_choices, 5)
+        What the fit tried (``what``, ``name``), what that was ``worth``, in standard
+        errors ``z``, and what was ``kept``.
     feature_groups_ : dict of str -> list of str
         Output columns of each input column, of each cross (``"a*b"``) and of the
         prediction (``"prediction"``), to sum importances.
@@ -552,13 +558,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     ) -> Any:
         """Learn the vectors and return the cross-fitted features of the same rows.
 
-        Each row gets the vectors that never saw its target. Rows that no split holds
+        Each row gets the vectors that never saw its target: this is the method for
+        training data, :meth:`transform` that for new data. Rows that no split holds
         out, such as the first of ``TimeSeriesSplit``, get the unknown vector, no
         support, and the mean of all rows as statistics and prediction.
-
-        .. note::
-            ``fit(X, y).transform(X)`` does not equal ``fit_transform(X, y)``: this is
-            the method for training data, :meth:`transform` that for new data.
 
         Parameters
         ----------
@@ -598,11 +601,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         return features
 
     def transform(self, X: Any) -> Any:
-        """Return the features of new rows.
-
-        .. note::
-            ``fit(X, y).transform(X)`` does not equal ``fit_transform(X, y)``: these
-            vectors saw the targets of all training rows.
+        """Return the features of new rows, by vectors that saw all training rows.
 
         Parameters
         ----------

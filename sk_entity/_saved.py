@@ -55,8 +55,8 @@ KIND = "encoder"
 _CONTAINER = "set_output"
 
 #: What a file may hold, by the name that it has there. A class that is renamed keeps
-#: its name here; a field that is changed raises `FORMAT`, and `_upgrade` adds it to older
-#: files.
+#: its name here; a field that is changed raises `FORMAT`, and `_upgrade` adds it to
+#: older files.
 CLASSES: dict[str, type] = {
     cls.__name__: cls
     for cls in (

@@ -33,7 +33,12 @@ N = 480
 DATA = make_entities(N, n_categories=(9, 5), random_state=0)
 #: Sums of these, and of their squares, are exact in whatever order.
 LEVELS = np.random.default_rng(0).permutation(np.repeat([-2.0, -1.0, 1.0, 2.0], N // 4))
-CROSS = {"crosses": [("entity_0", "entity_1")], "add_statistics": True}
+#: Of tables with a given dimension no axes are found, which all folds would share.
+CROSS = {
+    "crosses": [("entity_0", "entity_1")],
+    "add_statistics": True,
+    "embedding_dim": 2,
+}
 OF_TIME = [
     TimeSeriesSplit(3),
     TimeSeriesSplit(3, gap=20),
@@ -283,7 +288,11 @@ def test_all_kinds_of_fits_follow_the_order(params, tmp_path):
 
 def test_warm_starts_follow_the_order():
     encoder = EntityEmbeddingEncoder(
-        cv=TimeSeriesSplit(3), max_epochs=2, warm_start=True, random_state=0
+        embedding_dim=2,
+        cv=TimeSeriesSplit(3),
+        max_epochs=2,
+        warm_start=True,
+        random_state=0,
     )
     encoder.fit(DATA.X[:300], DATA.y[:300])
     features = encoder.fit_transform(DATA.X, DATA.y)

@@ -122,7 +122,7 @@ def test_column_transformer_on_a_subset(cities):
     X = X.assign(other=X["city"])
     columns = ColumnTransformer(
         [
-            ("embed", EntityEmbeddingEncoder(max_epochs=2, **PLAIN), ["city"]),
+            ("embed", EntityEmbeddingEncoder(embedding_dim=2, **PLAIN), ["city"]),
             ("scale", StandardScaler(), ["size"]),
         ],
         verbose_feature_names_out=False,
@@ -222,8 +222,8 @@ def test_pandas_output_keeps_index_order_and_dtypes(cities):
     X, y = cities
     X = X.assign(flag=True, year=pd.array([2020] * 120, dtype="Int64"))
     X.index = np.arange(1000, 1120)[::-1]
-    encoder = EntityEmbeddingEncoder(max_epochs=2).set_output(transform="pandas")
-    out = encoder.fit_transform(X, y)
+    encoder = EntityEmbeddingEncoder(embedding_dim=2, max_epochs=2)
+    out = encoder.set_output(transform="pandas").fit_transform(X, y)
     pd.testing.assert_index_equal(out.index, X.index)
     city = ["city_00", "city_01", "city_support"]
     assert list(out.columns) == [*city, "prediction", "size", "flag", "year"]

@@ -45,7 +45,7 @@ FITS = {
 
 
 def features(name):
-    found = FITS[name](max_epochs=3, random_state=0)
+    found = FITS[name](max_epochs=3, random_state=0, embedding_dim=2)
     return np.asarray(found[::10], dtype=np.float32)
 
 

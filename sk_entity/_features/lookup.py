@@ -67,7 +67,8 @@ class Lookup:
         """Columns that `write` fills."""
         rows = [self.parts(t, self.joined[t][0])[0] for t in self.table_of]
         crosses = [cross.tables[0] for cross in self.extras.crosses]
-        return sum(block.shape[1] for block in rows + crosses) + self.n_predictions
+        widths = [int(block.shape[1]) for block in rows + crosses]
+        return sum(widths) + self.n_predictions
 
     def parts(
         self, t: int, found: NDArray[np.float32]

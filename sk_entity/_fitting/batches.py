@@ -13,6 +13,9 @@ from sk_entity._fitting.sources import FileError, frames_of, take_column
 from sk_entity._fitting.spool import OwnFile, Spool
 from sk_entity._target.log import TargetLog
 
+#: Sets the folds' chance apart from others of the same seed.
+_OF_FOLDS = 0x70_6C_69_65
+
 
 class StreamReader:
     """Splits batches into inputs, target, weight and fold, and spools them.
@@ -50,7 +53,8 @@ class StreamReader:
     ) -> None:
         self._names = (target, sample_weight, groups)
         self._n_folds, self._seed = n_folds, seed
-        self._generator = np.random.default_rng(seed)
+        # Not the seed alone: whoever draws data from it would find folds in the data.
+        self._generator = np.random.default_rng([seed, _OF_FOLDS])
         self._log = TargetLog(numbers)
         self._file = OwnFile()
         self.weight = 0.0

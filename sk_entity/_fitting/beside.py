@@ -1,5 +1,6 @@
 """Training rows and what was trained -> what stands beside the vectors."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,6 @@ from numpy.typing import NDArray
 from sk_entity._categories import Codes
 from sk_entity._choices import Choice
 from sk_entity._features import Evidence, Extras, Folds, Lookup, learn_extras
-from sk_entity._fitting.categories import cross_pairs
 from sk_entity._fitting.coordinates import choose_coordinates
 from sk_entity._fitting.plan import Plan
 from sk_entity._fitting.predictions import Predictions
@@ -54,6 +54,7 @@ def learn_beside(
     rows: "Rows",
     evidence: Evidence,
     trained: "Trained",
+    crosses: Sequence[tuple[int, int]],
     seed: int,
     earlier: Learned | None = None,
 ) -> tuple[Extras, list[int], list[Choice]]:
@@ -66,6 +67,8 @@ def learn_beside(
     evidence : Evidence
         Of the same rows.
     trained : Trained
+    crosses : list of (int, int)
+        Pairs of columns, unless they are chosen.
     seed : int
     earlier : Learned or None, default=None
         The fit that is continued: it has chosen.
@@ -90,7 +93,7 @@ def learn_beside(
         evidence,
         predict=predictions if choose else None,
         predictor=trained.predictor if adds else None,
-        crosses=cross_pairs(plan.parameters, plan.names, earlier),
+        crosses=crosses,
         add_statistics=plan.parameters.add_statistics,
         add_support=plan.parameters.add_support,
     )

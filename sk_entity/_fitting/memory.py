@@ -12,7 +12,7 @@ from sk_entity._columns import read_numbers
 from sk_entity._features import Lookup
 from sk_entity._fitting.beside import evidence_of, learn_beside
 from sk_entity._fitting.blending import blended, start_of
-from sk_entity._fitting.categories import new_coder
+from sk_entity._fitting.categories import cross_pairs, new_coder
 from sk_entity._fitting.given import GivenVectors, read_pretrained
 from sk_entity._fitting.lesson import Given, Lesson, read_lesson
 from sk_entity._fitting.plan import Plan, categorical_names, plan_dims
@@ -107,6 +107,7 @@ def learn(
         )
         return learned, TrainingRows(given.frame, codes, lesson.fold, learned.lookup)
     plan.tell_cost()
+    crosses = cross_pairs(parameters, plan.names, earlier)
     trained = train(
         rows,
         layout=plan.layout,
@@ -119,7 +120,9 @@ def learn(
     )
     progress.report(HEADS, "crosses and statistics")
     evidence = evidence_of(plan, rows, codes, plan.folds, lesson.group)
-    extras, shown, choices = learn_beside(plan, rows, evidence, trained, seed, earlier)
+    extras, shown, choices = learn_beside(
+        plan, rows, evidence, trained, crosses, seed, earlier
+    )
     learned = plan.finished(
         trained, extras, shown, lesson.choices + choices, weight=total, n_rows=n_rows
     )

@@ -65,7 +65,7 @@ class Plan:
     def tries_prediction(self) -> bool:
         """Whether the prediction is to earn its place."""
         objective, parameters = self.objective, self.parameters
-        one = not (objective.is_multiple or objective.is_custom)
+        one = not (objective.is_multiple or objective.is_custom or objective.has_offset)
         automatic = parameters.add_prediction == "auto" and self.adds_prediction
         return one and automatic and parameters.self_supervision is None
 

@@ -1,5 +1,6 @@
 """Frames that come one after the other -> what is learned."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from sk_entity._columns import Header, read_numbers
 from sk_entity._features import Evidence, Extras, Folds, learn_extras
 from sk_entity._fitting.batches import StreamReader
 from sk_entity._fitting.beside import evidence_of, learn_beside
-from sk_entity._fitting.categories import new_coder
+from sk_entity._fitting.categories import cross_pairs, new_coder
 from sk_entity._fitting.folds import AUTO_FOLDS
 from sk_entity._fitting.plan import Plan, categorical_names, plan_dims
 from sk_entity._learned import Learned
@@ -81,6 +82,7 @@ def learn_stream(
         plan = Plan(parameters, header, coder, objective, layout, folds, automatic)
         plan.check_names()
         plan.tell_cost()
+        crosses = cross_pairs(parameters, plan.names, None)
         trained = train_spooled(
             spool,
             [part.vocabulary.code_counts for part in coder.coders],
@@ -92,7 +94,7 @@ def learn_stream(
             progress=progress,
         )
         progress.report(HEADS, "crosses and statistics")
-        beside = _learn_beside(plan, spool, trained, seed)
+        beside = _learn_beside(plan, spool, trained, crosses, seed)
         progress.report(1.0, f"{len(spool):,} rows")
         n_rows = len(spool)
         return plan.finished(trained, *beside, weight=reader.weight, n_rows=n_rows)
@@ -146,11 +148,15 @@ def _open(parameters: Parameters, coder: FrameCoder, reader: StreamReader) -> No
 
 
 def _learn_beside(
-    plan: Plan, spool: Any, trained: "Trained", seed: int
+    plan: Plan,
+    spool: Any,
+    trained: "Trained",
+    crosses: Sequence[tuple[int, int]],
+    seed: int,
 ) -> tuple[Extras, list[int], list[Choice]]:
     """Choose by a sample, then learn all statistics from all rows."""
     rows, evidence = _evidence(plan, spool.sample(SAMPLE_ROWS), plan.folds)
-    chosen, shown, choices = learn_beside(plan, rows, evidence, trained, seed)
+    chosen, shown, choices = learn_beside(plan, rows, evidence, trained, crosses, seed)
     extras: Extras | None = None
     for block in spool.blocks(SAMPLE_ROWS):
         _, evidence = _evidence(plan, block, Folds(0))

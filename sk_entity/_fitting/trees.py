@@ -51,8 +51,9 @@ class Trees:
             Squared errors, or log losses, in which a class that was never seen is
             unlikely.
         """
-        # Here, not at the top: a loaded encoder spares it.
+        # Here, not at the top: a loaded encoder spares them.
         from sklearn import ensemble
+        from threadpoolctl import threadpool_limits
 
         kind = "Classifier" if self.classify else "Regressor"
         trees = getattr(ensemble, f"HistGradientBoosting{kind}")(
@@ -61,9 +62,12 @@ class Trees:
             early_stopping=False,
             random_state=self.seed,
         )
-        trees.fit(inputs, target, sample_weight=weight)
         loss = _log_losses if self.classify else _squared_errors
-        return [loss(trees, *judge) for judge in judges]
+        # On one thread, OpenMP leaves none behind that a fork would wait for, and sums
+        # have the same bits everywhere.
+        with threadpool_limits(1, user_api="openmp"):
+            trees.fit(inputs, target, sample_weight=weight)
+            return [loss(trees, *judge) for judge in judges]
 
 
 def _squared_errors(

@@ -125,6 +125,7 @@ def test_features_of_a_fold_depend_on_no_target_of_the_fold(monkeypatch):
 
     def features(y):
         encoder = EntityEmbeddingEncoder(
+            embedding_dim=2,
             cv=splits,
             max_epochs=3,
             crosses=[("entity_0", "entity_1")],

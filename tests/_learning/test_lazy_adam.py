@@ -186,7 +186,8 @@ def test_an_encoder_learns_the_same_with_lazy_tables(monkeypatch, params, in_c):
         monkeypatch.setattr(compiled_step, "_kernel", None)
 
     def features():
-        encoder = EntityEmbeddingEncoder(max_epochs=4, random_state=0, **params)
+        given = {"max_epochs": 4, "random_state": 0, "embedding_dim": 2} | params
+        encoder = EntityEmbeddingEncoder(**given)
         found = encoder.fit_transform(data.X, data.y)
         return found, encoder.net_.module_.tables, encoder.history_
 
