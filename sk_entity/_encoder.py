@@ -219,8 +219,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     crosses_ : list of (str, str)
         The pairs of columns that have a statistic in the output.
     choices_ : DataFrame of shape (n_choices, 5)
-        What the fit tried (``what``, ``name``), what that was ``worth``, in standard
-        errors ``z``, and what was ``kept``.
+        What the fit tried, what that was worth, and what was kept of it.
     feature_groups_ : dict of str -> list of str
         Output columns of each input column, of each cross (``"a*b"``) and of the
         prediction (``"prediction"``), to sum importances.

@@ -113,7 +113,7 @@ def test_out_of_fold_features_do_not_see_their_targets(games, params, cv):
     # Without a decoder that learns, and without heads, vectors are all that can leak.
     # Automatic tables are turned to axes that all rows share.
     still = {"learning_rate": 1e-12, "add_prediction": False}
-    still |= {} if "pretrained" in params else {"embedding_dim": 2}
+    still |= {"embedding_dim": 2}
     params = {"crosses": None} | params | {"cv": splits if cv else None}
     encoder = make(params, **still, shrinkage=0)
     before, after = (encoder.fit_transform(X, target) for target in (y, other))

@@ -38,7 +38,7 @@ def auto_dim(n_categories: int, rows_per_category: float) -> int:
     eight rows or more, there are four, or one less than there are categories.
 
     >>> [auto_dim(n, 10_000 / n) for n in (2, 12, 100, 1000, 3000)]
-    [1, 4, 4, 6, 1]
+    [1, 4, 4, 4, 1]
     """
     # Rounded, so that a mean of equal counts is what they are.
     supported = math.floor(round(math.log2(max(rows_per_category, 2)), 9))
