@@ -22,6 +22,7 @@ from sk_entity import EntityEmbeddingEncoder, compare_encoders
 from sk_entity.datasets import load_movielens
 from sk_entity.inspection import (
     effective_rank,
+    input_importances,
     map_trustworthiness,
     neighbour_overlap,
     probe_score,
@@ -66,14 +67,12 @@ generosity = pd.Series(y).groupby(X["user"]).mean()
 print(f"mean rating read off a user's vector: R² {probe_score(users, generosity):.2f}")
 
 # %%
-# SHAP values (LightGBM computes them itself), summed by input column.
+# SHAP values (LightGBM computes them itself), sent back to the input columns.
 model = LGBMRegressor(n_estimators=200, verbose=-1, random_state=0).fit(features, y)
-shap = pd.DataFrame(
-    model.predict(features, pred_contrib=True)[:, :-1], columns=features.columns
-)
-print("mean |SHAP value| of each input column and cross:")
-for name, columns in encoder.feature_groups_.items():
-    print(f"  {name:12s} {shap[columns].sum(axis=1).abs().mean():.3f}")
+shap = model.predict(features, pred_contrib=True)[:, :-1]
+print("mean |SHAP value| of each input column:")
+for name, values in input_importances(encoder, shap, X).items():
+    print(f"  {name:12s} {values.abs().mean():.3f}")
 
 # %%
 # Every encoder under the same model and the same folds.

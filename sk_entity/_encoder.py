@@ -58,8 +58,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     :meth:`fit_transform` looks every row up in the tables of its own fold. All tables
     are read by one decoder and trained together, so they share one space; the table
     that :meth:`transform` uses sees all rows. The decoder learns only from the tables
-    that did not see the row at hand. It is the one thing that folds share: a few
-    thousand weights that see all targets.
+    that did not see the row at hand. It is what folds share, a few thousand weights
+    that see all targets, with the axes of tables and what is chosen (``choices_``).
 
     Beside the vectors stand, by default, each column's support (how many rows are
     behind a category), the target means of pairs of columns that add something, and

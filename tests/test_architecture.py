@@ -117,7 +117,15 @@ ALLOWED = {
         "exceptions",
     },
     "inference": {"_learned", "_saved", "_table"},
-    "inspection": {"_columns", "_encoder", "_table", "_target"},
+    "inspection": {
+        "_columns",
+        "_encoder",
+        "_features",
+        "_learned",
+        "_table",
+        "_target",
+        "_validation",
+    },
     "plotting": {"_table", "inspection"},
     "__init__": {"_version", "_encoder", "_pretrained", "_table", "inspection"},
 }

@@ -19,6 +19,7 @@ from sk_entity.inspection import (
     EncoderComparison,
     drift,
     effective_rank,
+    input_importances,
     map_trustworthiness,
     neighbour_overlap,
     probe_score,
@@ -236,3 +237,101 @@ def test_wrong_comparisons_are_refused():
         compare_encoders(Ridge(), data.X, data.y, {})
     with pytest.raises(ValueError, match="60 rows, y has 59"):
         compare_encoders(Ridge(), data.X, data.y[:-1])
+
+
+# --- importances by input column ------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def explained():
+    rng = np.random.default_rng(0)
+    u, v, noise = rng.integers(0, 30, size=(3, 4000))
+    x = rng.normal(size=(4000, 2))
+    of_u, of_v = rng.normal(size=(2, 30, 2))
+    y = (of_u[u] * of_v[v]).sum(axis=1) + x[:, 0] + 0.3 * rng.normal(size=4000)
+    names = {"u": u, "x": x[:, 0], "v": v, "noise": noise, "idle": x[:, 1]}
+    X = pd.DataFrame(names, index=np.arange(4000)[::-1])
+    X[["u", "v", "noise"]] = X[["u", "v", "noise"]].astype(str)
+    encoder = EntityEmbeddingEncoder(
+        crosses=[("u", "noise")], add_prediction=True, random_state=0
+    )
+    return X, encoder, encoder.fit_transform(X, y), y
+
+
+def test_importances_go_back_to_the_columns_that_the_prediction_is_made_of(explained):
+    X, encoder, features, y = explained
+    booster = LGBMRegressor(n_estimators=50, importance_type="gain", verbose=-1)
+    gain = booster.fit(features, y).feature_importances_
+    found = input_importances(encoder, gain, X)
+    assert list(found.index) == list(X)
+    assert found.sum() == pytest.approx(gain.sum())
+    assert found[["u", "v", "x"]].min() > 20 * found[["noise", "idle"]].max()
+    prediction = list(encoder.get_feature_names_out()).index("prediction")
+    assert gain[prediction] > 0.5 * gain.sum()
+
+
+def test_shap_values_keep_their_sums(explained):
+    X, encoder, features, y = explained
+    booster = LGBMRegressor(n_estimators=50, verbose=-1).fit(features, y)
+    shap = booster.predict(features[:300], pred_contrib=True)[:, :-1]
+    found = input_importances(encoder, shap, X[:300])
+    assert list(found) == list(X)
+    pd.testing.assert_index_equal(found.index, X.index[:300])
+    np.testing.assert_allclose(found.sum(axis=1), shap.sum(axis=1))
+    # Each row has shares of its own: where x is near its mean, it is worth little.
+    near = X["x"][:300].abs().argsort().to_numpy()
+    moved = found["x"].abs().to_numpy()
+    assert moved[near[-50:]].mean() > 5 * moved[near[:50]].mean()
+
+
+def test_each_output_has_its_source(explained):
+    X, encoder, _, _ = explained
+    names = list(encoder.get_feature_names_out())
+    for k, name in enumerate(names):
+        found = input_importances(encoder, np.eye(len(names))[k], X[:50])
+        expected = {"u*noise": ["u", "noise"], "prediction": list(X)}.get(
+            name, [name.split("_")[0]]
+        )
+        assert found.sum() == pytest.approx(1)
+        assert set(found.index[found > 0]) <= set(expected)
+    assert found[expected].tolist() == [1.0]
+
+
+def test_without_a_prediction_every_column_has_its_own(explained):
+    X, _, _, y = explained
+    encoder = EntityEmbeddingEncoder(
+        remainder="drop", add_prediction=False, crosses=None, max_epochs=1
+    ).fit(X, y)
+    ones = np.ones(len(encoder.get_feature_names_out()))
+    found = input_importances(encoder, ones, X[:1])
+    groups = encoder.feature_groups_
+    assert found.to_dict() == {name: len(groups.get(name, ())) for name in X}
+
+
+def test_columns_that_move_nothing_share_alike():
+    X = pd.DataFrame({"a": ["x", "y"] * 30, "n": 1.0})
+    encoder = EntityEmbeddingEncoder(
+        max_epochs=1, add_prediction=True, learning_rate=1e-9, random_state=0
+    ).fit(X, np.zeros(60))
+    names = list(encoder.get_feature_names_out())
+    importances = np.eye(len(names))[names.index("prediction")]
+    unknown = X[:1].assign(a="?")
+    assert input_importances(encoder, importances, unknown).tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_rows", "message"),
+    [
+        ((3,), 5, r"shape \(3,\), but the encoder gives 12 columns"),
+        ((4, 12), 5, "of 4 rows, and X has 5"),
+        ((2, 2, 12), 5, "shape"),
+        ((12,), 0, "no rows"),
+    ],
+)
+def test_importances_that_do_not_fit_are_refused(explained, shape, n_rows, message):
+    X, encoder, features, _ = explained
+    width = features.shape[1]
+    shape = tuple(width if n == 12 else n for n in shape)
+    message = message.replace("12", str(width))
+    with pytest.raises(ValueError, match=message):
+        input_importances(encoder, np.ones(shape), X[:n_rows])

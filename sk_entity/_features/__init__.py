@@ -1,5 +1,6 @@
 """Codes -> features: vectors, and what stands beside them."""
 
+from sk_entity._features.ablation import Ablation
 from sk_entity._features.crosses import named_crosses
 from sk_entity._features.extras import Extras, learn_extras
 from sk_entity._features.folds import Folds
@@ -11,6 +12,7 @@ from sk_entity._features.statistics import Evidence
 from sk_entity._features.worth import worth_of_columns
 
 __all__ = [
+    "Ablation",
     "Evidence",
     "Extras",
     "Folds",

@@ -9,10 +9,16 @@ from numpy.typing import NDArray
 
 from sk_entity._categories import Codes
 from sk_entity._choices import Choice
-from sk_entity._features import Evidence, Extras, Folds, Lookup, learn_extras
-from sk_entity._fitting.coordinates import choose_coordinates
+from sk_entity._features import (
+    Ablation,
+    Evidence,
+    Extras,
+    Folds,
+    Lookup,
+    learn_extras,
+)
+from sk_entity._fitting.coordinates import Predictions, choose_coordinates
 from sk_entity._fitting.plan import Plan
-from sk_entity._fitting.predictions import Predictions
 from sk_entity._fitting.trial import alike, trial_rows, worth_of_prediction
 from sk_entity._learned import Learned
 
@@ -82,7 +88,7 @@ def learn_beside(
     """
     predictions, choose = None, plan.chooses_crosses and earlier is None
     if trained.predictor is not None and plan.folds.n_folds:
-        predictions = Predictions(rows, trained, evidence, trained.predictor)
+        predictions = _predictions(rows, evidence, trained)
     if earlier is None:
         shown, choices = choose_coordinates(plan, trained, evidence, predictions)
         adds = plan.adds_prediction
@@ -108,6 +114,21 @@ def learn_beside(
         if choice is not None and choice.kept == "no":
             extras = replace(extras, predictor=None)
     return extras, shown, choices
+
+
+def _predictions(rows: "Rows", evidence: Evidence, trained: "Trained") -> Predictions:
+    """Return what predicts training rows, by their numbers, out-of-fold."""
+    assert trained.predictor is not None
+    layout = evidence.layout
+    net = Ablation(trained.tables, layout.table_of, layout.bags, trained.predictor)
+
+    def predict(
+        index: NDArray[np.intp], without: int | None = None
+    ) -> NDArray[np.float64]:
+        table = evidence.folds.table_of(rows.fold[index])
+        return net.predict(rows.codes[index], rows.numeric[index], table, without)
+
+    return predict
 
 
 def _try_prediction(

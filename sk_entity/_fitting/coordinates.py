@@ -4,7 +4,7 @@ A table may hold more than a booster should get. Tables have their principal axe
 coordinates, so that the first ones hold most of what the column says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +14,13 @@ from sk_entity._choices import Choice
 from sk_entity._features import Evidence, worth_of_columns
 from sk_entity._features.worth import MOST_ROWS
 from sk_entity._fitting.plan import Plan
-from sk_entity._fitting.predictions import Predictions
 
 if TYPE_CHECKING:
     from sk_entity._learning.task import Trained
+
+#: Numbers of training rows, and maybe a column of which nothing is to be known -> their
+#: out-of-fold predictions, shape (n, n_outputs).
+Predictions = Callable[..., NDArray[np.float64]]
 
 #: The part of a table's variance that an output coordinate holds at least.
 _LEAST_SHARE = 0.1
@@ -36,7 +39,7 @@ def choose_coordinates(
     trained : Trained
     evidence : Evidence
     predictions : Predictions or None
-        None: there are no out-of-fold predictions of means.
+        None: there are none.
 
     Returns
     -------
