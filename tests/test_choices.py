@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.model_selection import KFold
+from threadpoolctl import threadpool_limits
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._choices import Choice
 from sk_entity._features import Folds
 from sk_entity._fitting import beside
+from sk_entity._fitting.trees import Trees
 from sk_entity._fitting.trial import alike, trial_rows, worth_of_prediction
 from sk_entity._target import read_objective
 from sk_entity.exceptions import NoCategoricalColumnsWarning, OrderedRowsWarning
@@ -169,6 +171,7 @@ def test_trees_see_that_a_prediction_does_not_last(classes):
         in_time: worth_of_prediction(
             objective,
             values,
+            np.ones(4000),
             inputs,
             slice(1, 2),
             np.arange(4000),
@@ -318,3 +321,26 @@ def test_streams_choose_too(products):
     encoder = EntityEmbeddingEncoder(random_state=0).fit_stream(frames, "y")
     assert choice(encoder, "coordinates", "u").kept == "2 of 4"
     assert choice(encoder, "prediction", "prediction").kept == "yes"
+
+
+def test_numbers_that_are_all_missing_are_no_input_of_trees(products):
+    X, y = products
+    encoder = EntityEmbeddingEncoder(max_epochs=1, random_state=0)
+    encoder.fit(X.assign(nothing=np.nan), y)
+    assert "prediction" in set(encoder.choices_.what)
+    trees = Trees(5, 0.3, classify=False, seed=0)
+    nothing = np.full((50, 2), np.nan)
+    (losses,) = trees.losses(nothing, y[:50], (nothing, y[:50]))
+    np.testing.assert_allclose(losses, (y[:50] - y[:50].mean()) ** 2)
+
+
+def test_trees_leave_no_threads_behind():
+    """A fork would wait for them; and bits are the same on any number of cores."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(3000, 4)), rng.normal(size=3000)
+    trees = Trees(5, 0.3, classify=False, seed=0)
+    found = []
+    for n in (1, 2):
+        with threadpool_limits(n, user_api="openmp"):
+            found.append(trees.losses(x, y, (x, y))[0])
+    np.testing.assert_array_equal(*found)

@@ -148,6 +148,7 @@ def _try_prediction(
     return worth_of_prediction(
         plan.objective,
         rows.target[index],
+        rows.weight[index],
         np.hstack([features, numbers]),
         prediction,
         alike(evidence.numbers[index], numbers, group),

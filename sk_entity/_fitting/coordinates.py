@@ -83,6 +83,6 @@ def _leading(shares: NDArray[np.float64]) -> int:
 
 def _without_noise(plan: Plan, shown: Sequence[int], z: Sequence[float]) -> list[int]:
     """Return one for tables of which no column says anything that is clear."""
-    says = {t for t, of_column in zip(plan.layout.table_of, z, strict=True)
-            if of_column >= _CLEAR}  # fmt: skip
+    columns = zip(plan.layout.table_of, z, strict=True)
+    says = {t for t, of_column in columns if of_column >= _CLEAR}
     return [n if t in says or not plan.automatic[t] else 1 for t, n in enumerate(shown)]

@@ -63,11 +63,18 @@ class Trees:
             random_state=self.seed,
         )
         loss = _log_losses if self.classify else _squared_errors
+        # scikit-learn finds no bins for a column without a number.
+        known = np.asarray(~np.isnan(inputs).all(axis=0))
         # On one thread, OpenMP leaves none behind that a fork would wait for, and sums
         # have the same bits everywhere.
         with threadpool_limits(1, user_api="openmp"):
-            trees.fit(inputs, target, sample_weight=weight)
-            return [loss(trees, *judge) for judge in judges]
+            trees.fit(_some(inputs, known), target, sample_weight=weight)
+            return [loss(trees, _some(x, known), own) for x, own in judges]
+
+
+def _some(inputs: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return some columns; one of zeros if there are none."""
+    return inputs[:, known] if known.any() else np.zeros((len(inputs), 1))
 
 
 def _squared_errors(

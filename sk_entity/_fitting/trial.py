@@ -48,6 +48,7 @@ def trial_rows(
 def worth_of_prediction(
     objective: Objective,
     values: NDArray[np.float64],
+    weight: NDArray[np.float64],
     inputs: NDArray[np.float64],
     prediction: slice,
     like: NDArray[np.intp],
@@ -62,6 +63,7 @@ def worth_of_prediction(
     objective : Objective
     values : ndarray of shape (n_rows,) or (n_rows, n_columns)
         The target.
+    weight : ndarray of shape (n_rows,)
     inputs : ndarray of shape (n_rows, n_inputs)
         Out-of-fold features, and numbers.
     prediction : slice
@@ -86,14 +88,14 @@ def worth_of_prediction(
     teach = ~judges
     if not judges.any() or len(np.unique(own[teach])) < 2:
         return None
-    weight = None if shares is None else shares[:, 0]
+    counts = weight / weight.mean()
+    counts = counts if shares is None else counts * shares[:, 0]
     trees = Trees(_N_TREES, _RATE, classify, seed)
 
     def losses(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        known = None if weight is None else weight[teach]
         judge = (x[judges], own[judges])
-        (found,) = trees.losses(x[teach], own[teach], judge, weight=known)
-        return found if weight is None else found * weight[judges]
+        (found,) = trees.losses(x[teach], own[teach], judge, weight=counts[teach])
+        return np.asarray(found * counts[judges])
 
     whole = losses(inputs)
     rise = losses(np.delete(inputs, prediction, axis=1)) - whole
