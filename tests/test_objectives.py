@@ -325,7 +325,7 @@ def test_class_weights_move_predictions_and_work_beside_sample_weights(rows):
     y = rng.random(N_ROWS) < 0.1 + 0.1 * (code % 2)
     weight = rng.uniform(0.5, 1.5, N_ROWS)
     means = [
-        encoder_of(loss=LogLoss(given))
+        encoder_of(loss=LogLoss(given), add_prediction=True)
         .fit_transform(X, y, sample_weight=weight)["prediction"]
         .mean()
         for given in (None, {True: 3.0}, "balanced")
@@ -334,7 +334,8 @@ def test_class_weights_move_predictions_and_work_beside_sample_weights(rows):
     assert means[2] == pytest.approx(0.5, abs=0.05)
     assert means[0] < means[1] < means[2]
     three = np.where(y, "a", np.where(code % 3, "b", "c"))
-    out = encoder_of(loss=LogLoss("balanced")).fit_transform(X, three)
+    encoder = encoder_of(loss=LogLoss("balanced"), add_prediction=True)
+    out = encoder.fit_transform(X, three)
     assert out["prediction_a"].mean() > 0.25 > np.mean(three == "a")
 
 
