@@ -122,8 +122,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     embedding_dim : "auto", int, dict or callable, default="auto"
         Coordinates of each column: one int for all; a dict from column to int (others
         are automatic); or a callable of the number of categories. ``"auto"``: the
-        fourth root of that number, 4 to 8, fewer where a typical category has few rows
-        (rows of rare classes and of one group count less). Automatic tables have their
+        fourth root of that number, 4 to 8, fewer of few categories and where these have
+        few rows (rows of rare classes and of one group count less). Such tables have
         principal axes for coordinates, and those axes are output that hold a tenth of
         the variance; one, if the prediction does without the column.
     crosses : "auto", list of pairs of columns or None, default="auto"

@@ -9,7 +9,7 @@ from sk_entity._learning import trainer
 from sk_entity._learning.axes import principal_axes, turn
 from sk_entity.datasets import make_entities
 
-DATA = make_entities(900, n_categories=(12, 30, 12), random_state=0)
+DATA = make_entities(900, n_categories=(16, 30, 16), random_state=0)
 SHARED = {"shared_embeddings": [["entity_0", "entity_2"]]}
 
 
