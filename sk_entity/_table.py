@@ -55,7 +55,7 @@ class EmbeddingTable:
     >>> y = [1.0, 3.0, 1.2, 2.0] * 10
     >>> encoder = EntityEmbeddingEncoder(random_state=0, max_epochs=30).fit(X, y)
     >>> encoder.embeddings_["city"]
-    EmbeddingTable('city', 3 categories, dim 2)
+    EmbeddingTable('city', 3 categories, dim 1)
     >>> list(encoder.embeddings_["city"].to_frame()["count"])
     [10.0, 10.0, 20.0]
     >>> encoder.embeddings_["city"].nearest("Rome", k=1).index.tolist()

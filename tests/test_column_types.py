@@ -32,7 +32,9 @@ FAST = {
 def fit(values, **params):
     """Return an encoder of one column whose vectors differ, and its table."""
     X = pd.DataFrame({"c": values})
-    encoder = EntityEmbeddingEncoder(["c"], **(FAST | params))
+    # All coordinates of a given dimension are output.
+    params = FAST | {"embedding_dim": 2} | params
+    encoder = EntityEmbeddingEncoder(["c"], **params)
     encoder.fit(X, np.arange(len(X)) + 0.5)
     table = encoder.embeddings_["c"]
     table.vectors[:] = np.arange(table.vectors.size).reshape(table.vectors.shape) + 1

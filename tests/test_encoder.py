@@ -52,7 +52,7 @@ def test_feature_groups_cover_the_output(cities):
 @pytest.mark.parametrize(
     ("rule", "dims"),
     [
-        ("auto", [4, 3]),
+        ("auto", [4, 4]),
         (3, [3, 3]),
         ({"entity_1": 5}, [4, 5]),
         (lambda n: n // 4, [5, 2]),

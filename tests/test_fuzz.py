@@ -172,6 +172,7 @@ def test_a_frame_gets_the_vectors_of_its_values_or_a_documented_error(data):
     names = [f"{letter}{j}" for letter in "cx" for j in range(len(kinds))]
     encoder = EntityEmbeddingEncoder(
         "all",
+        embedding_dim=2,  # all coordinates of a given dimension are output
         max_epochs=1,
         random_state=0,
         crosses=None,

@@ -182,7 +182,7 @@ def test_what_an_encoder_tells():
     assert repr(encoder) == "EntityEmbeddingEncoder(max_epochs=1, random_state=0)"
     encoder.fit(X, Y)
     assert repr(encoder).endswith(
-        "# learned 2 columns (a 4 -> 2, b 3 -> 2) from 120 rows"
+        "# learned 2 columns (a 4 -> 1, b 3 -> 1) from 120 rows"
     )
     page = encoder._repr_html_()
     assert "learned 2 columns" in page
@@ -208,7 +208,7 @@ def test_what_an_encoder_tells_stays_on_its_line():
     odd = X.set_axis(["a\nb\r\x1b[1m", "price \u2028é"], axis=1)
     encoder = EntityEmbeddingEncoder(max_epochs=1, random_state=0).fit(odd, Y)
     assert repr(encoder).endswith(
-        r"(a\nb\r\x1b[1m 4 -> 2, price \u2028é 3 -> 2) from 120 rows"
+        r"(a\nb\r\x1b[1m 4 -> 1, price \u2028é 3 -> 1) from 120 rows"
     )
     assert repr(encoder).isprintable()
     (learned,) = re.findall("<p class=.sk-entity-learned.*</p>", encoder._repr_html_())

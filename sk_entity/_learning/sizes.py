@@ -25,8 +25,8 @@ MAX_AUTO_DIM = 8
 #: Coordinates of a table, where there are categories for them. What it has no use for,
 #: shrinkage keeps near zero, and is not output.
 LEAST_AUTO_DIM = 4
-#: ... and where a typical category has this many rows, as a power of two.
-LEAST_SUPPORT = 2
+#: ... of which there are this many, with so many rows each, as a power of two.
+LEAST_CATEGORIES, LEAST_SUPPORT = 5, 2
 
 
 def auto_dim(n_categories: int, rows_per_category: float) -> int:
@@ -35,16 +35,16 @@ def auto_dim(n_categories: int, rows_per_category: float) -> int:
     The fourth root of the number of categories, but no more than the rows behind a
     typical category can tell apart (the binary logarithm of their number), and at most
     8. An identifier with three rows a value gets one coordinate; where a category has
-    four rows or more, there are four, or as many as the square root of the categories.
+    four rows or more, there are four, from five categories on.
 
     >>> [auto_dim(n, 10_000 / n) for n in (2, 12, 100, 1000, 3000)]
-    [1, 3, 4, 4, 1]
+    [1, 4, 4, 4, 1]
     """
     # Rounded, so that a mean of equal counts is what they are.
     supported = math.floor(round(math.log2(max(rows_per_category, 2)), 9))
     root = round(math.sqrt(math.sqrt(n_categories)))
-    least = round(math.sqrt(n_categories)) if supported >= LEAST_SUPPORT else 1
-    least = min(least, LEAST_AUTO_DIM)
+    many = n_categories >= LEAST_CATEGORIES and supported >= LEAST_SUPPORT
+    least = LEAST_AUTO_DIM if many else 1
     return max(1, least, min(root, supported, MAX_AUTO_DIM))
 
 
