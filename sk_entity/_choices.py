@@ -12,10 +12,10 @@ class Choice:
 
     Attributes
     ----------
-    what : {"folds", "coordinates", "cross"}
+    what : {"folds", "coordinates", "cross", "prediction"}
         The kind of thing that was chosen.
     name : str
-        Of it: a column, or a pair of columns ``"a*b"``.
+        Of it: a column, a pair of columns ``"a*b"``, or what it is called.
     worth : float
         What speaks for it, or against what is done without it.
     z : float

@@ -16,6 +16,7 @@ from sk_entity._fitting.trees import Trees
 from sk_entity._fitting.trial import alike, trial_rows, worth_of_prediction
 from sk_entity._target import read_objective
 from sk_entity.exceptions import NoCategoricalColumnsWarning, OrderedRowsWarning
+from sk_entity.losses import LogLoss
 
 N = 6000
 
@@ -105,11 +106,12 @@ def test_without_folds_there_is_no_evidence_but_the_table(products):
     assert row.kept == "2 of 4"
 
 
-def test_what_is_no_mean_is_not_held_against_columns(products):
-    encoder = EntityEmbeddingEncoder(
-        loss="absolute_error", max_epochs=2, random_state=0
-    )
-    assert np.isnan(choice(encoder.fit(*products), "coordinates", "u").z)
+@pytest.mark.parametrize("loss", ["absolute_error", LogLoss("balanced")])
+def test_what_is_no_mean_is_not_held_against_columns(products, loss):
+    X, y = products
+    y = y if isinstance(loss, str) else y > 2
+    encoder = EntityEmbeddingEncoder(loss=loss, max_epochs=2, random_state=0)
+    assert np.isnan(choice(encoder.fit(X, y), "coordinates", "u").z)
 
 
 # --- the prediction ------------------------------------------------------------------
@@ -270,6 +272,23 @@ def test_sorted_rows_are_told_about_and_split_at_random(by):
         features = encoder.fit_transform(X, y[order])
     assert choice(encoder, "folds", "order of rows").kept == "random folds"
     assert (features["shop_support"] > 0).mean() > 0.99
+
+
+def test_a_warm_start_looks_at_the_order_again():
+    """Its training features are of these rows; the rest stays as it was chosen."""
+    X, y = walk()
+    encoder = EntityEmbeddingEncoder(warm_start=True, **QUICK)
+    encoder.set_output(transform="pandas")
+    for _ in range(2):
+        with pytest.warns(OrderedRowsWarning):
+            features = encoder.fit_transform(X, y)
+        assert choice(encoder, "folds", "order of rows").kept == "TimeSeriesSplit(5)"
+        assert (features["place_support"][: 8000 // 6] == 0).all()
+    assert len(encoder.choices_.query("what == 'coordinates'")) == 1
+    order = np.random.default_rng(1).permutation(8000)
+    features = encoder.fit_transform(X.iloc[order], y[order])
+    assert "folds" not in set(encoder.choices_.what)
+    assert (features["place_support"] > 0).all()
 
 
 def test_further_rows_are_drawn_at_random():

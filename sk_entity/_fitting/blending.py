@@ -133,14 +133,16 @@ def blended(earlier: Learned, learned: Learned, *, same_rows: bool) -> Learned:
         learned.counts,
         same_rows=same_rows,
     )
-    learned = replace(learned, vectors=vectors, counts=counts, choices=earlier.choices)
-    if same_rows:
-        return learned
+    learned = replace(learned, vectors=vectors, counts=counts)
+    if same_rows:  # all but the folds is as the earlier fit chose it
+        kept = [choice for choice in earlier.choices if choice.what != "folds"]
+        return replace(learned, choices=learned.choices + kept)
     histories = [earlier.history, learned.history]
     return replace(
         learned,
         extras=earlier.extras.merged(learned.extras),
         history=pd.concat(histories, ignore_index=True),
+        choices=earlier.choices,
         weight=earlier.weight + learned.weight,
         n_rows=earlier.n_rows + learned.n_rows,
     )

@@ -84,6 +84,8 @@ def read_lesson(
     weight: NDArray[np.float64],
     seed: int,
     earlier: Objective | None,
+    *,
+    looks: bool,
 ) -> Lesson:
     """Read the target, or make one of the cells, and draw the folds.
 
@@ -99,6 +101,8 @@ def read_lesson(
     seed : int
     earlier : Objective or None
         Of the fit that this one goes on from.
+    looks : bool
+        Whether to look at the order of the rows.
     """
     frame = given.frame
     groups, group = check_groups(given.groups, frame)
@@ -119,7 +123,7 @@ def read_lesson(
     cv, choices, in_time = parameters.cv, list[Choice](), False
     drawn = isinstance(cv, (str, Integral)) and groups is None
     one = not (objective.is_multiple or objective.is_custom)
-    if drawn and one and earlier is None:
+    if drawn and one and looks:
         order = _order(objective, values, codes, numbers, weight > 0, seed)
         in_time = cv == "auto" and order.matters and order.can_split
         order.tell(split=in_time)

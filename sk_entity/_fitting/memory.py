@@ -90,14 +90,18 @@ def learn(
     codes, _ = coder.encode(given.frame)
     numbers = read_numbers(given.frame, coder.schema, given.header.names)
     known = None if earlier is None else earlier.objective
-    lesson = read_lesson(parameters, given, coder, codes, numbers, weight, seed, known)
-    rows = Rows(
-        codes.known().numbers,
+    lesson = read_lesson(
+        parameters,
+        given,
+        coder,
+        codes,
         numbers,
-        lesson.values,
         weight,
-        lesson.fold,
+        seed,
+        known,
+        looks=earlier is None or same_rows,
     )
+    rows = Rows(codes.known().numbers, numbers, lesson.values, weight, lesson.fold)
     plan = _plan(parameters, given, coder, codes, lesson, rows, vectors, earlier)
     plan.check_names()
     if not coder.coders:

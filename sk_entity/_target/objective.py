@@ -99,8 +99,13 @@ class Objective:
 
     @property
     def predicts_means(self) -> bool:
-        """Whether predictions are means of what `statistics` returns, or chances."""
-        return all(goal.loss in _OF_MEANS for goal in self.goals)
+        """Whether predictions are means of what `statistics` returns, or chances.
+
+        Those of weighted classes are not.
+        """
+        return all(
+            goal.loss in _OF_MEANS and goal.class_weight is None for goal in self.goals
+        )
 
     @property
     def n_outputs(self) -> int:
