@@ -12,7 +12,7 @@ class Choice:
 
     Attributes
     ----------
-    what : {"folds", "coordinates", "cross", "prediction"}
+    what : {"folds", "coordinates", "cross", "curves", "prediction"}
         The kind of thing that was chosen.
     name : str
         Of it: a column, a pair of columns ``"a*b"``, or what it is called.
@@ -29,6 +29,11 @@ class Choice:
     worth: float
     z: float
     kept: str
+
+
+def yes_or_no(kept: bool) -> str:
+    """Return what `Choice.kept` says of something that was kept whole, or was not."""
+    return "yes" if kept else "no"
 
 
 def as_frame(choices: Sequence[Choice]) -> pd.DataFrame:

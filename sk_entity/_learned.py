@@ -131,9 +131,11 @@ class Learned:
 
     @cached_property
     def crosses(self) -> list[tuple[str, str]]:
-        """The pairs of columns that have a statistic."""
+        """The pairs of columns that have a statistic; a number stands second."""
+        numbers = [self.names[i] for i in self.coder.schema.numeric]
+        names = self.categorical + numbers
         pairs = [cross.columns for cross in self.extras.crosses]
-        return [(self.categorical[a], self.categorical[b]) for a, b in pairs]
+        return [(names[a], names[b]) for a, b in pairs]
 
     @cached_property
     def lookup(self) -> Lookup:

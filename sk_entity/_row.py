@@ -141,7 +141,7 @@ class RowReader:
             vectors += vector
             blocks.append(block[0] if code >= 0 else np.full_like(block[0], np.nan))
         extras = lookup.extras
-        blocks += [cross.of_row(known) for cross in extras.crosses]
+        blocks += [cross.of_row(known, numbers) for cross in extras.crosses]
         numeric = np.asarray([numbers])
         if extras.predictor is not None:
             blocks.append(extras.predictor.predict(vectors, numeric)[0])

@@ -33,6 +33,7 @@ from sk_entity._features.consistency import (
     check_objective,
     check_scaling,
 )
+from sk_entity._features.curves import TargetCurve
 from sk_entity._features.statistics import TableStatistics, TargetStatistic
 from sk_entity._files import (
     NotPlain,
@@ -79,6 +80,7 @@ CLASSES: dict[str, type] = {
         TableCoder,
         TablePlan,
         TableStatistics,
+        TargetCurve,
         TargetStatistic,
         Vocabulary,
         _target.Goal,

@@ -11,9 +11,8 @@ from threadpoolctl import threadpool_limits
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._choices import Choice
 from sk_entity._features import Folds
-from sk_entity._fitting import beside
 from sk_entity._fitting.trees import Trees
-from sk_entity._fitting.trial import alike, trial_rows, worth_of_prediction
+from sk_entity._fitting.trial import Trial, alike, trial_rows
 from sk_entity._target import read_objective
 from sk_entity.exceptions import NoCategoricalColumnsWarning, OrderedRowsWarning
 from sk_entity.losses import LogLoss
@@ -128,8 +127,10 @@ def test_a_prediction_that_knows_more_than_trees_stays(fitted):
 
 @pytest.fixture
 def refused(monkeypatch):
-    no = Choice("prediction", "prediction", -0.1, -3.0, "no")
-    monkeypatch.setattr(beside, "worth_of_prediction", lambda *a, **k: no)
+    def refuse(trial, columns, what, least):
+        return Choice(what, what, -0.1, -3.0, "no")
+
+    monkeypatch.setattr(Trial, "try_without", refuse)
 
 
 def test_a_prediction_that_costs_is_left_out(products, refused, tmp_path):
@@ -170,16 +171,15 @@ def test_trees_see_that_a_prediction_does_not_last(classes):
     inputs = np.stack([x, known + 0.1 * rng.normal(size=4000)], axis=1)
     objective, _, values = read_objective(y > 0 if classes else y, 4000, "auto")
     found = {
-        in_time: worth_of_prediction(
+        in_time: Trial(
             objective,
             values,
             np.ones(4000),
             inputs,
-            slice(1, 2),
             np.arange(4000),
             in_time=in_time,
             seed=0,
-        )
+        ).try_without(slice(1, 2), "prediction", -1.5)
         for in_time in (True, False)
     }
     assert (found[True].kept, found[False].kept) == ("no", "yes")
@@ -205,7 +205,7 @@ def test_rows_of_a_trial_have_features_and_weight():
     assert len(trial_rows(np.zeros(9000, np.int32), Folds(0), weight)) == 0
     assert len(trial_rows(part, Folds(3), np.ones(9000))) == 9000
     many = np.zeros(50_000, np.int32)
-    assert len(trial_rows(many, Folds(2), np.ones(50_000))) == 10_000
+    assert len(trial_rows(many, Folds(2), np.ones(50_000))) == 20_000
 
 
 def test_equal_rows_and_those_of_one_group_stand_on_one_side():

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from evidence import evidence_of
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import (
     GridSearchCV,
@@ -20,8 +21,7 @@ from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 
 from sk_entity import EntityEmbeddingEncoder
-from sk_entity._categories import Layout
-from sk_entity._features.statistics import PRIOR_ROWS, Evidence, TargetStatistic
+from sk_entity._features.statistics import PRIOR_ROWS, TargetStatistic
 from sk_entity._fitting.folds import check_folds
 from sk_entity._learning.kernel import Kernel
 from sk_entity._learning.rows import Rows
@@ -233,10 +233,8 @@ def test_statistics_equal_their_definition(cv):
     codes = rng.integers(1, 4, size=(N, 2)).astype(np.int32)
     weight = rng.integers(1, 4, N).astype(float)
     part, folds = folds_of(cv)
-    layout = Layout.plain([4, 4], [1, 1])
-    evidence = Evidence(
-        layout, codes, codes, [4, 4], DATA.y[:, None], weight, part, folds
-    )
+    rows = (codes, np.empty((N, 0)), DATA.y[:, None], weight)
+    evidence = evidence_of(*rows, part, folds)
     statistic = TargetStatistic.fit([0, 1], evidence)
     found = statistic.look_up(codes, evidence.table)[:, 0]
     for train, test in cv.split(codes):
@@ -247,9 +245,7 @@ def test_statistics_equal_their_definition(cv):
             mean = total / (weight[same].sum() + PRIOR_ROWS)
             np.testing.assert_allclose(found[i], mean)
     last = statistic.look_up(codes)[:, 0]
-    whole = TargetStatistic.fit([0, 1], Evidence(
-        layout, codes, codes, [4, 4], DATA.y[:, None], weight, *folds_of(None)
-    ))  # fmt: skip
+    whole = TargetStatistic.fit([0, 1], evidence_of(*rows, *folds_of(None)))
     np.testing.assert_allclose(last, whole.look_up(codes)[:, 0])
     np.testing.assert_allclose(statistic.sums, whole.sums)
 

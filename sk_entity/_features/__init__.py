@@ -2,6 +2,7 @@
 
 from sk_entity._features.ablation import Ablation
 from sk_entity._features.crosses import named_crosses
+from sk_entity._features.curves import TargetCurve
 from sk_entity._features.extras import Extras, learn_extras
 from sk_entity._features.folds import Folds
 from sk_entity._features.lookup import Lookup, look_up
@@ -20,6 +21,7 @@ __all__ = [
     "NumericScaler",
     "Predictor",
     "Scaling",
+    "TargetCurve",
     "feature_groups",
     "learn_extras",
     "look_up",

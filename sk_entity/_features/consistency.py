@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sk_entity._features.curves import KNOTS, TargetCurve
 from sk_entity._features.extras import Extras
 from sk_entity._features.prediction import Predictor
 from sk_entity._features.scaling import NumericScaler, Scaling
@@ -69,7 +70,11 @@ def check_extras(
     kinds = {(single.statistic, single.support) for single in extras.singles}
     require(len(kinds) <= 1, "statistics of some tables")
     for cross in extras.crosses:
-        _check_cross(cross, [n for _, n in of_columns], n_outputs)
+        whole = [n for _, n in of_columns]
+        if isinstance(cross, TargetCurve):
+            _check_curve(cross, whole, n_numeric, n_outputs)
+        else:
+            _check_cross(cross, whole, n_outputs)
     if extras.predictor is not None:
         n_vectors = sum(dim for dim, _ in of_columns)
         _check_predictor(extras.predictor, n_vectors, n_numeric)
@@ -100,6 +105,20 @@ def _check_cross(
         require(within, "cells of a cross that are none")
     require(cross.tables.shape == (1, n_cells, n_outputs), "a cross and its cells")
     require(cross.sums.ndim == 2 and cross.sums.shape[1] == n_cells, "sums of a cross")
+
+
+def _check_curve(
+    curve: TargetCurve, n_codes: Sequence[int], n_numeric: int, n_outputs: int
+) -> None:
+    require(len(curve.columns) == 2, "a curve of no pair")
+    category, number = curve.columns
+    require(0 <= category < len(n_codes), "a curve of no category")
+    require(0 <= curve.number < n_numeric, "a curve over no number")
+    require(number == len(n_codes) + curve.number, "a curve and its number")
+    _check_scaler(curve.scaler, 1)
+    n_cells = n_codes[category] * len(KNOTS)
+    require(curve.tables.shape == (1, n_cells, n_outputs), "a curve and its codes")
+    require(curve.sums.shape == (4 * n_outputs, n_cells), "sums of a curve")
 
 
 def _check_predictor(predictor: Predictor, n_vectors: int, n_numeric: int) -> None:

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_entity._features.crosses import Tried, choose_crosses, sample_rows
+from sk_entity._features.crosses import (
+    Tried,
+    choose_crosses,
+    fit_cross,
+    merged_cross,
+    sample_rows,
+)
+from sk_entity._features.curves import TargetCurve
 from sk_entity._features.prediction import Predictor
 from sk_entity._features.statistics import Evidence, TableStatistics, TargetStatistic
 
@@ -23,12 +30,13 @@ class Extras:
     ----------
     singles : list of TableStatistics
         One for each embedding table, if statistics or support are asked for.
-    crosses : list of TargetStatistic
+    crosses : list of TargetStatistic and TargetCurve
+        Of two categories, and of a category and a number.
     predictor : Predictor or None
     """
 
     singles: list[TableStatistics]
-    crosses: list[TargetStatistic]
+    crosses: list[TargetStatistic | TargetCurve]
     predictor: Predictor | None
 
     def final(self) -> "Extras":
@@ -45,7 +53,7 @@ class Extras:
         crosses = zip(self.crosses, other.crosses, strict=True)
         return Extras(
             singles=[old.merged(new) for old, new in singles],
-            crosses=[old.merged(new) for old, new in crosses],
+            crosses=[merged_cross(old, new) for old, new in crosses],
             predictor=other.predictor and other.predictor.final(),
         )
 
@@ -61,7 +69,7 @@ class Extras:
         numeric: NDArray[np.float64],
     ) -> list[NDArray[np.float64]]:
         """Return the statistics of the crosses, then the prediction."""
-        blocks = [cross.look_up(codes, table) for cross in self.crosses]
+        blocks = [cross.look_up(codes, table, numeric) for cross in self.crosses]
         if self.predictor is not None:
             blocks.append(self.predictor.predict(vectors, numeric, table))
         return blocks
@@ -73,6 +81,7 @@ def learn_extras(
     predict: Callable[[NDArray[np.intp]], NDArray[np.float64]] | None,
     predictor: Predictor | None,
     crosses: Sequence[tuple[int, int]],
+    curves: bool,
     add_statistics: bool,
     add_support: bool,
 ) -> tuple[Extras, list[Tried]]:
@@ -88,6 +97,8 @@ def learn_extras(
         None: no prediction in the output.
     crosses : list of pairs of columns
         Statistics of these, if none are to be chosen.
+    curves : bool
+        Whether curves of categories over numbers may be chosen.
     add_statistics, add_support : bool
 
     Returns
@@ -102,10 +113,10 @@ def learn_extras(
         evidence = evidence.take(weighted)
     tried = list[Tried]()
     if predict is None:
-        chosen = [TargetStatistic.fit(pair, evidence) for pair in crosses]
+        chosen = [fit_cross(pair, evidence) for pair in crosses]
     else:
         prediction = predict(weighted[sample_rows(evidence)])
-        chosen, tried = choose_crosses(evidence, prediction)
+        chosen, tried = choose_crosses(evidence, prediction, curves=curves)
     singles = []
     if add_statistics or add_support:
         singles = [

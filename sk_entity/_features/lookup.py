@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sk_entity._categories import Codes, by_column
+from sk_entity._features.curves import TargetCurve
 from sk_entity._features.extras import Extras
 from sk_entity._workers import Workers
 
@@ -66,8 +67,8 @@ class Lookup:
     def n_features(self) -> int:
         """Columns that `write` fills."""
         rows = [self.parts(t, self.joined[t][0])[0] for t in self.table_of]
-        crosses = [cross.tables[0] for cross in self.extras.crosses]
-        widths = [int(block.shape[1]) for block in rows + crosses]
+        widths = [int(block.shape[1]) for block in rows]
+        widths += [cross.n_outputs for cross in self.extras.crosses]
         return sum(widths) + self.n_predictions
 
     def parts(
@@ -88,7 +89,8 @@ class Lookup:
     @property
     def reads_numbers(self) -> bool:
         """Whether features depend on the numeric columns."""
-        return self.extras.predictor is not None
+        curves = any(isinstance(cross, TargetCurve) for cross in self.extras.crosses)
+        return curves or self.extras.predictor is not None
 
     def write(
         self,
@@ -109,7 +111,7 @@ class Lookup:
             Negative numbers where the column's features are to be NaN.
         table : int or ndarray of shape (n_rows,)
         numeric : ndarray of shape (n_rows, n_numeric)
-            Read for predictions only.
+            Read if `reads_numbers`.
         n_threads : int, default=1
             They share the chunks of rows, which know nothing of each other.
         """

@@ -11,7 +11,7 @@ from sk_entity._target import Units
 _NORMAL_IQR = 1.349
 #: Inputs beyond this many deviations are bent towards it, so that heavy tails cannot
 #: dominate the net (Holzmueller et al. 2024, "Better by default", section 3).
-_SOFT_LIMIT = 3.0
+SOFT_LIMIT = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +64,22 @@ class NumericScaler:
         -------
         inputs : ndarray of shape (n_rows, n_numeric + n_indicators), float32
         """
+        missing = np.isnan(values)[:, self.has_missing]
+        return np.hstack([self.scaled(values), missing]).astype(np.float32)
+
+    def scaled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scale and impute the median, shape (n_rows, n_numeric)."""
         missing = np.isnan(values)
         with np.errstate(over="ignore", invalid="ignore"):
             z = np.where(missing, 0.0, (values - self.center) / self.scale)
         z = np.clip(z, -1e6, 1e6)
-        z /= np.sqrt(1.0 + (z / _SOFT_LIMIT) ** 2)
-        return np.hstack([z, missing[:, self.has_missing]]).astype(np.float32)
+        z /= np.sqrt(1.0 + (z / SOFT_LIMIT) ** 2)
+        return z
+
+    def of(self, column: int) -> "NumericScaler":
+        """Return what is known of one column."""
+        one = slice(column, column + 1)
+        return NumericScaler(self.center[one], self.scale[one], self.has_missing[one])
 
 
 def _center_and_scale(

@@ -1,14 +1,13 @@
 """Training rows and what was trained -> what stands beside the vectors."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sk_entity._categories import Codes
-from sk_entity._choices import Choice
+from sk_entity._choices import Choice, yes_or_no
 from sk_entity._features import (
     Ablation,
     Evidence,
@@ -18,8 +17,9 @@ from sk_entity._features import (
     learn_extras,
 )
 from sk_entity._fitting.coordinates import Predictions, choose_coordinates
+from sk_entity._fitting.earned import keep_what_earns_it
 from sk_entity._fitting.plan import Plan
-from sk_entity._fitting.trial import alike, trial_rows, worth_of_prediction
+from sk_entity._fitting.trial import trial_rows
 from sk_entity._learned import Learned
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def evidence_of(
     rows: "Rows",
     codes: Codes,
     folds: Folds,
+    trained: "Trained",
     group: NDArray[np.intp] | None = None,
 ) -> Evidence:
     """Return the rows as statistics see them; without folds, as one table sees them."""
@@ -43,6 +44,8 @@ def evidence_of(
         layout=plan.layout,
         numbers=rows.codes,
         codes=codes.known().whole(),
+        numeric=rows.numeric,
+        scaler=trained.scaling.scaler,
         n_codes=[
             1 if part.plan.multivalued else part.vocabulary.n_codes for part in coders
         ],
@@ -95,25 +98,28 @@ def learn_beside(
     else:
         shown, choices = earlier.shown, []
         adds = earlier.extras.predictor is not None
+    judges = np.empty(0, dtype=np.intp)
+    if earlier is None and plan.can_try:
+        judges = trial_rows(evidence.fold, plan.folds, evidence.weight)
     extras, of_crosses = learn_extras(
         evidence,
         predict=predictions if choose else None,
         predictor=trained.predictor if adds else None,
         crosses=crosses,
+        # What a category says of a number ages faster than its mean.
+        curves=len(judges) > 0 and plan.folds.is_plain,
         add_statistics=plan.parameters.add_statistics,
         add_support=plan.parameters.add_support,
     )
-    choices += [
-        Choice("cross", "*".join(plan.names[j] for j in pair), worth, z, kept)
-        for pair, worth, z, kept in of_crosses
-    ]
-    if earlier is None and plan.tries_prediction:
+    tried = list[Choice]()
+    if len(judges):
         lookup = Lookup(trained.tables, plan.layout.table_of, extras, shown)
-        choice = _try_prediction(plan, rows, evidence, lookup, seed)
-        choices += [] if choice is None else [choice]
-        if choice is not None and choice.kept == "no":
-            extras = replace(extras, predictor=None)
-    return extras, shown, choices
+        extras, tried = keep_what_earns_it(plan, rows, evidence, lookup, judges, seed)
+    names, kept = plan.names + plan.numbers, [c.columns for c in extras.crosses]
+    for pair, worth, z in of_crosses:
+        name = "*".join(names[j] for j in pair)
+        choices.append(Choice("cross", name, worth, z, yes_or_no(pair in kept)))
+    return extras, shown, choices + tried
 
 
 def _predictions(rows: "Rows", evidence: Evidence, trained: "Trained") -> Predictions:
@@ -129,29 +135,3 @@ def _predictions(rows: "Rows", evidence: Evidence, trained: "Trained") -> Predic
         return net.predict(rows.codes[index], rows.numeric[index], table, without)
 
     return predict
-
-
-def _try_prediction(
-    plan: Plan, rows: "Rows", evidence: Evidence, lookup: Lookup, seed: int
-) -> Choice | None:
-    """Find out what the prediction is worth beside all other features."""
-    folds = evidence.folds
-    index = trial_rows(evidence.fold, folds, evidence.weight)
-    if not len(index):
-        return None
-    features = np.empty((len(index), lookup.n_features))
-    prediction = slice(len(features.T) - lookup.n_predictions, len(features.T))
-    codes = Codes(evidence.numbers[index], tuple(evidence.layout.bags))
-    numbers, table = rows.numeric[index], evidence.table[index]
-    lookup.write(features, codes, table, numbers)
-    group = None if evidence.group is None else evidence.group[index]
-    return worth_of_prediction(
-        plan.objective,
-        rows.target[index],
-        rows.weight[index],
-        np.hstack([features, numbers]),
-        prediction,
-        alike(evidence.numbers[index], numbers, group),
-        in_time=not folds.is_plain,
-        seed=seed,
-    )

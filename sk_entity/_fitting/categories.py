@@ -63,10 +63,13 @@ def new_coder(
 
 
 def cross_pairs(
-    parameters: Parameters, names: Sequence[str], earlier: Learned | None
+    parameters: Parameters,
+    names: Sequence[str],
+    numbers: Sequence[str],
+    earlier: Learned | None,
 ) -> list[tuple[int, int]]:
     """Return the crosses that are not to be chosen: those of before, or named ones."""
     if earlier is not None:
         return [(a, b) for a, b in (c.columns for c in earlier.extras.crosses)]
     multivalued = multivalued_columns(parameters.multivalued)
-    return named_crosses(parameters.crosses, names, multivalued)
+    return named_crosses(parameters.crosses, names, numbers, multivalued)

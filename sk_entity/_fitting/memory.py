@@ -111,7 +111,7 @@ def learn(
         )
         return learned, TrainingRows(given.frame, codes, lesson.fold, learned.lookup)
     plan.tell_cost()
-    crosses = cross_pairs(parameters, plan.names, earlier)
+    crosses = cross_pairs(parameters, plan.names, plan.numbers, earlier)
     trained = train(
         rows,
         layout=plan.layout,
@@ -123,7 +123,7 @@ def learn(
         progress=progress,
     )
     progress.report(HEADS, "crosses and statistics")
-    evidence = evidence_of(plan, rows, codes, plan.folds, lesson.group)
+    evidence = evidence_of(plan, rows, codes, plan.folds, trained, lesson.group)
     extras, shown, choices = learn_beside(
         plan, rows, evidence, trained, crosses, seed, earlier
     )

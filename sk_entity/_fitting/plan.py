@@ -57,17 +57,28 @@ class Plan:
         return categorical_names(self.header, self.coder)
 
     @property
+    def numbers(self) -> list[str]:
+        """Names of the numeric columns."""
+        names = self.header.names
+        return [names[i] for i in self.coder.schema.numeric]
+
+    @property
     def adds_prediction(self) -> bool:
         """Whether the output has a prediction."""
         return self.parameters.adds_prediction(self.folds.n_folds)
 
     @property
+    def can_try(self) -> bool:
+        """Whether trees can learn what is to be learned."""
+        objective = self.objective
+        one = not (objective.is_multiple or objective.is_custom or objective.has_offset)
+        return one and self.parameters.self_supervision is None
+
+    @property
     def tries_prediction(self) -> bool:
         """Whether the prediction is to earn its place."""
-        objective, parameters = self.objective, self.parameters
-        one = not (objective.is_multiple or objective.is_custom or objective.has_offset)
-        automatic = parameters.add_prediction == "auto" and self.adds_prediction
-        return one and automatic and parameters.self_supervision is None
+        automatic = self.parameters.add_prediction == "auto"
+        return automatic and self.adds_prediction and self.can_try
 
     @property
     def chooses_crosses(self) -> bool:
@@ -116,12 +127,15 @@ class Plan:
             Coordinates of each table that are output.
         prediction : bool
         """
-        names, inputs = self.names, self.header.names
+        inputs, read = self.header.names, self.names + self.numbers
         schema, parameters = self.coder.schema, self.parameters
         passes = parameters.remainder == "passthrough"
         return feature_groups(
-            {n: shown[t] for n, t in zip(names, self.layout.table_of, strict=True)},
-            [(names[a], names[b]) for a, b in crosses],
+            {
+                name: shown[t]
+                for name, t in zip(self.names, self.layout.table_of, strict=True)
+            },
+            [(read[a], read[b]) for a, b in crosses],
             statistic_labels=self.objective.statistic_labels,
             prediction_labels=self.objective.prediction_labels,
             add_statistics=parameters.add_statistics,

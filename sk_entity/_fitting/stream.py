@@ -82,7 +82,7 @@ def learn_stream(
         plan = Plan(parameters, header, coder, objective, layout, folds, automatic)
         plan.check_names()
         plan.tell_cost()
-        crosses = cross_pairs(parameters, plan.names, None)
+        crosses = cross_pairs(parameters, plan.names, plan.numbers, None)
         trained = train_spooled(
             spool,
             [part.vocabulary.code_counts for part in coder.coders],
@@ -155,16 +155,17 @@ def _learn_beside(
     seed: int,
 ) -> tuple[Extras, list[int], list[Choice]]:
     """Choose by a sample, then learn all statistics from all rows."""
-    rows, evidence = _evidence(plan, spool.sample(SAMPLE_ROWS), plan.folds)
+    rows, evidence = _evidence(plan, spool.sample(SAMPLE_ROWS), plan.folds, trained)
     chosen, shown, choices = learn_beside(plan, rows, evidence, trained, crosses, seed)
     extras: Extras | None = None
     for block in spool.blocks(SAMPLE_ROWS):
-        _, evidence = _evidence(plan, block, Folds(0))
+        _, evidence = _evidence(plan, block, Folds(0), trained)
         part, _ = learn_extras(
             replace(evidence, fold=np.zeros_like(evidence.fold)),
             predict=None,
             predictor=chosen.predictor,
             crosses=[(a, b) for a, b in (c.columns for c in chosen.crosses)],
+            curves=False,
             add_statistics=plan.parameters.add_statistics,
             add_support=plan.parameters.add_support,
         )
@@ -174,9 +175,11 @@ def _learn_beside(
     return extras, shown, choices
 
 
-def _evidence(plan: Plan, block: NDArray[Any], folds: Folds) -> tuple["Rows", Evidence]:
+def _evidence(
+    plan: Plan, block: NDArray[Any], folds: Folds, trained: "Trained"
+) -> tuple["Rows", Evidence]:
     from sk_entity._learning.rows import Rows
 
     rows = Rows.of(block)
     codes = Codes(rows.codes, (None,) * rows.codes.shape[1])
-    return rows, evidence_of(plan, rows, codes, folds)
+    return rows, evidence_of(plan, rows, codes, folds, trained)

@@ -1,7 +1,7 @@
-"""Whether the net's prediction is worth a column to a booster.
+"""Whether the net's prediction, and curves, are worth their columns to a booster.
 
-Where a booster finds by itself what the net has found, a column that says most of it
-leaves the others unread, and the booster ends up worse. Where the net knows more, of
+Where a booster finds by itself what such a column says, one that says most of it leaves
+the others unread, and the booster ends up worse. Where the column knows more, of
 combinations of many values above all, nothing replaces it. Trees on out-of-fold
 features tell which it is.
 """
@@ -10,19 +10,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sk_entity._choices import Choice
+from sk_entity._choices import Choice, yes_or_no
 from sk_entity._features import Folds
 from sk_entity._fitting.trees import Trees
 from sk_entity._target import Objective
 
 #: Rows of a trial, at most and at least: fewer would tell too little.
-_MOST_ROWS, _LEAST_ROWS = 10_000, 2_000
+_MOST_ROWS, _LEAST_ROWS = 20_000, 2_000
+#: Rows that teach trees, at most; it costs little to judge by more.
+_MOST_TEACH = 7_500
 #: Trees, few and steep: they tell as much as three times as many.
 _N_TREES, _RATE = 20, 0.3
-#: One in so many rows judges.
+#: Levels of an input.
+_N_BINS = 64
+#: One in so many rows judges, at least.
 _JUDGES = 4
-#: Standard errors by which trees are better without the prediction.
-_CLEAR = 1.5
+#: Standard errors by which trees must be better with columns that are kept: those that
+#: are there unless they cost, and those that are the best of many.
+COSTS_LITTLE, EARNS = -1.5, 2.0
 
 
 def trial_rows(
@@ -45,18 +50,8 @@ def trial_rows(
     return there[spread.astype(np.intp)]
 
 
-def worth_of_prediction(
-    objective: Objective,
-    values: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    inputs: NDArray[np.float64],
-    prediction: slice,
-    like: NDArray[np.intp],
-    *,
-    in_time: bool,
-    seed: int,
-) -> Choice | None:
-    """Find out whether trees are better with the prediction.
+class Trial:
+    """Trees that judge what columns are worth to trees that have all others.
 
     Parameters
     ----------
@@ -66,44 +61,103 @@ def worth_of_prediction(
     weight : ndarray of shape (n_rows,)
     inputs : ndarray of shape (n_rows, n_inputs)
         Out-of-fold features, and numbers.
-    prediction : slice
-        Those that are the prediction.
     like : ndarray of shape (n_rows,), int
         Rows of one number either teach or judge: equal ones, or those of one group.
     in_time : bool
         Whether the last rows judge, and not random ones.
     seed : int
-
-    Returns
-    -------
-    choice : Choice or None
-        Kept is "yes" or "no". None if nothing was tried.
     """
-    target, shares = objective.statistics(values)
-    classify = objective.classes is not None
-    own = target[:, 0]
-    if classify:
-        own = values.reshape(len(values), -1)[:, 0].astype(np.intp)
-    judges = _judging(len(own), like, in_time=in_time, seed=seed)
-    teach = ~judges
-    if not judges.any() or len(np.unique(own[teach])) < 2:
-        return None
-    counts = weight / weight.mean()
-    counts = counts if shares is None else counts * shares[:, 0]
-    trees = Trees(_N_TREES, _RATE, classify, seed)
 
-    def losses(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        judge = (x[judges], own[judges])
-        (found,) = trees.losses(x[teach], own[teach], judge, weight=counts[teach])
-        return np.asarray(found * counts[judges])
+    def __init__(
+        self,
+        objective: Objective,
+        values: NDArray[np.float64],
+        weight: NDArray[np.float64],
+        inputs: NDArray[np.float64],
+        like: NDArray[np.intp],
+        *,
+        in_time: bool,
+        seed: int,
+    ) -> None:
+        target, shares = objective.statistics(values)
+        classify = objective.classes is not None
+        own = target[:, 0]
+        if classify:
+            own = values.reshape(len(values), -1)[:, 0].astype(np.intp)
+        counts = weight / weight.mean()
+        self._counts = counts if shares is None else counts * shares[:, 0]
+        self._judges = _judging(len(own), like, in_time=in_time, seed=seed)
+        earlier = np.flatnonzero(~self._judges)
+        self._teach = earlier[:: -(-len(earlier) // _MOST_TEACH)]
+        self._own, self._inputs = own, _binned(inputs, self._teach)
+        self._trees = Trees(_N_TREES, _RATE, classify, seed)
+        self._left = np.ones(inputs.shape[1], dtype=bool)
+        self._whole: NDArray[np.float64] | None = None
 
-    whole = losses(inputs)
-    rise = losses(np.delete(inputs, prediction, axis=1)) - whole
-    error = rise.std() / np.sqrt(len(rise))
-    z = float(rise.mean() / max(error, np.finfo(float).tiny))
-    worth = float(rise.mean() / max(whole.mean(), np.finfo(float).tiny))
-    kept = "no" if z < -_CLEAR else "yes"
-    return Choice("prediction", "prediction", worth, z, kept)
+    @property
+    def says_something(self) -> bool:
+        """Whether there are rows to learn from and to judge by."""
+        return bool(self._judges.any()) and len(np.unique(self._own[self._teach])) > 1
+
+    def try_without(self, columns: slice, what: str, least: float) -> Choice:
+        """Find out whether trees are better with some columns.
+
+        If they are not, these are left out of what follows.
+
+        Parameters
+        ----------
+        columns : slice
+        what : str
+            What they are called.
+        least : float
+            By how many standard errors they must be.
+
+        Returns
+        -------
+        choice : Choice
+            Kept is "yes" or "no".
+        """
+        if self._whole is None:
+            self._whole = self._losses(self._left)
+        others = self._left.copy()
+        others[columns] = False
+        without = self._losses(others)
+        rise, whole = without - self._whole, self._whole
+        error = rise.std() / np.sqrt(len(rise))
+        z = float(rise.mean() / max(error, np.finfo(float).tiny))
+        worth = float(rise.mean() / max(whole.mean(), np.finfo(float).tiny))
+        keeps = z >= least
+        if not keeps:
+            self._left, self._whole = others, without
+        return Choice(what, what, worth, z, yes_or_no(keeps))
+
+    def _losses(self, some: NDArray[np.bool_]) -> NDArray[np.float64]:
+        judges, teach, inputs = self._judges, self._teach, self._inputs[:, some]
+        (found,) = self._trees.losses(
+            inputs[teach],
+            self._own[teach],
+            (inputs[judges], self._own[judges]),
+            weight=self._counts[teach],
+        )
+        return np.asarray(found * self._counts[judges])
+
+
+def _binned(
+    inputs: NDArray[np.float64], teach: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return the bin of each number, by quantiles of the rows that teach; NaN stays.
+
+    Trees bin their inputs anyway, but each for itself, and slowly where rows have
+    weights.
+    """
+    shares, found = np.linspace(0, 1, _N_BINS + 1)[1:-1], inputs.copy()
+    for column in found.T:
+        there = ~np.isnan(column)
+        known = column[teach][there[teach]]
+        if len(known):
+            ends = np.unique(np.quantile(known, shares, method="lower"))
+            column[there] = np.searchsorted(ends, column[there])
+    return found
 
 
 def alike(
@@ -124,5 +178,7 @@ def _judging(
 ) -> NDArray[np.bool_]:
     if in_time:
         return np.arange(n_rows) >= n_rows - n_rows // _JUDGES
-    drawn = np.random.default_rng(seed).permutation(like.max() + 1)
-    return np.asarray((drawn % _JUDGES == 0)[like])
+    n_alike = like.max() + 1
+    drawn = np.random.default_rng(seed).permutation(n_alike) / n_alike
+    teach = min(1 - 1 / _JUDGES, _MOST_TEACH / n_rows)
+    return np.asarray((drawn >= teach)[like])

@@ -6,8 +6,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_entity._features import Predictor
-from sk_entity._features.scaling import _SOFT_LIMIT
+from sk_entity._features import NumericScaler, Predictor
+from sk_entity._features.curves import KNOTS, TargetCurve
+from sk_entity._features.scaling import SOFT_LIMIT
 from sk_entity._features.statistics import TargetStatistic
 from sk_entity._learned import Learned
 from sk_entity._target import Goal, Units
@@ -55,7 +56,12 @@ def add_features(build: Builder, learned: Learned, inputs: dict[str, str]) -> st
         build.add("Gather", _joined(build, learned, column), code, axis=0)
         for column, code in zip(keys, codes, strict=True)
     ]
-    blocks += [_cross(build, cross, known) for cross in learned.extras.crosses]
+    blocks += [
+        _curve(build, cross, known, numbers)
+        if isinstance(cross, TargetCurve)
+        else _cross(build, cross, known)
+        for cross in learned.extras.crosses
+    ]
     if learned.extras.predictor is not None:
         vectors = [
             build.add("Gather", build.constant(learned.vectors[c.table]), code, axis=0)
@@ -133,6 +139,34 @@ def _cross(build: Builder, cross: TargetStatistic, codes: Sequence[str]) -> str:
     return build.add("Gather", build.constant(table), place, axis=0)
 
 
+def _curve(
+    build: Builder, curve: TargetCurve, codes: Sequence[str], numbers: Sequence[str]
+) -> str:
+    """Return the curves' values, shape (n_rows, n_outputs); see `TargetCurve`."""
+
+    def number(value: float) -> str:
+        return build.constant(np.asarray(value, dtype=np.float64))
+
+    one, most = build.constant(np.asarray([1])), len(KNOTS) - 2
+    z = _bent(build, curve.scaler, numbers[curve.number])
+    z = build.add("Clip", z, number(KNOTS[0]), number(KNOTS[-1]))
+    place = build.add("Sub", z, number(KNOTS[0]))
+    place = build.add("Div", place, number(KNOTS[1] - KNOTS[0]))
+    knot = build.add("Min", build.add("Floor", place), number(most))
+    right = build.add("Sub", place, knot)
+    left = build.add("Sub", number(1.0), right)
+    knot = build.add("Cast", build.add("Squeeze", knot, one), to=INT64)
+    code = codes[curve.columns[0]]
+    cell = build.add("Mul", code, build.constant(np.asarray([len(KNOTS)])))
+    cell = build.add("Add", cell, knot)
+    table = build.constant(curve.tables[-1])
+    before = build.add("Gather", table, cell, axis=0)
+    after = build.add("Gather", table, build.add("Add", cell, one), axis=0)
+    before = build.add("Mul", before, left)
+    after = build.add("Mul", after, right)
+    return build.add("Cast", build.add("Add", before, after), to=FLOAT)
+
+
 def _prediction(
     build: Builder, predictor: Predictor, vectors: Sequence[str], numbers: Sequence[str]
 ) -> str:
@@ -159,6 +193,17 @@ def _scaled(build: Builder, predictor: Predictor, numbers: Sequence[str]) -> str
     """Return the numeric columns as the net sees them; see `NumericScaler`."""
     scaler = predictor.scaler
     values = build.add("Concat", *numbers, axis=1)
+    parts = [build.add("Cast", _bent(build, scaler, values), to=FLOAT)]
+    told = np.flatnonzero(scaler.has_missing)
+    if len(told):
+        missing = build.add("IsNaN", values)
+        flags = build.add("Gather", missing, build.constant(told), axis=1)
+        parts.append(build.add("Cast", flags, to=FLOAT))
+    return build.add("Concat", *parts, axis=1)
+
+
+def _bent(build: Builder, scaler: NumericScaler, values: str) -> str:
+    """Return scaled numbers, the missing ones at zero; see `NumericScaler.scaled`."""
     missing = build.add("IsNaN", values)
     z = build.add("Sub", values, build.constant(scaler.center[None]))
     z = build.add("Div", z, build.constant(scaler.scale[None]))
@@ -166,16 +211,10 @@ def _scaled(build: Builder, predictor: Predictor, numbers: Sequence[str]) -> str
     z = build.add(
         "Clip", z, build.constant(np.asarray(-1e6)), build.constant(np.asarray(1e6))
     )
-    share = build.add("Div", z, build.constant(np.asarray([_SOFT_LIMIT])))
+    share = build.add("Div", z, build.constant(np.asarray([SOFT_LIMIT])))
     square = build.add("Mul", share, share)
     one = build.constant(np.ones(1))
-    z = build.add("Div", z, build.add("Sqrt", build.add("Add", one, square)))
-    parts = [build.add("Cast", z, to=FLOAT)]
-    told = np.flatnonzero(scaler.has_missing)
-    if len(told):
-        flags = build.add("Gather", missing, build.constant(told), axis=1)
-        parts.append(build.add("Cast", flags, to=FLOAT))
-    return build.add("Concat", *parts, axis=1)
+    return build.add("Div", z, build.add("Sqrt", build.add("Add", one, square)))
 
 
 def _meaning(
