@@ -11,9 +11,12 @@ from threadpoolctl import threadpool_limits
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._choices import Choice
 from sk_entity._features import Folds
+from sk_entity._fitting.copies import find_copies
+from sk_entity._fitting.folds import check_folds
 from sk_entity._fitting.trees import Trees
 from sk_entity._fitting.trial import Trial, alike, trial_rows
 from sk_entity._target import read_objective
+from sk_entity._target.checks import Target
 from sk_entity.exceptions import NoCategoricalColumnsWarning, OrderedRowsWarning
 from sk_entity.losses import LogLoss
 
@@ -111,6 +114,66 @@ def test_what_is_no_mean_is_not_held_against_columns(products, loss):
     y = y if isinstance(loss, str) else y > 2
     encoder = EntityEmbeddingEncoder(loss=loss, max_epochs=2, random_state=0)
     assert np.isnan(choice(encoder.fit(X, y), "coordinates", "u").z)
+
+
+# --- copies --------------------------------------------------------------------------
+
+
+def test_copies_of_a_row_are_in_one_fold(products):
+    X, y = products[0][:1500].assign(x=np.arange(1500) / 7), products[1][:1500]
+    rows = np.random.default_rng(0).integers(0, 1500, 1500)
+    X, y = X.iloc[rows].reset_index(drop=True), y[rows]
+    params = {"max_epochs": 2, "random_state": 0, "add_statistics": True}
+    encoder = EntityEmbeddingEncoder(**params)
+    features = encoder.set_output(transform="pandas").fit_transform(X, y)
+    row = choice(encoder, "folds", "equal rows")
+    assert row.kept == "in one fold"
+    share = pd.Series(rows).duplicated(keep=False).mean()
+    assert row.worth == pytest.approx(share)
+    # Equal rows have equal features only if they read one table.
+    assert (features.groupby(rows).nunique() == 1).all(axis=None)
+    plain = EntityEmbeddingEncoder(cv=KFold(5, shuffle=True, random_state=0), **params)
+    features = plain.set_output(transform="pandas").fit_transform(X, y)
+    assert not (features.groupby(rows).nunique() == 1).all(axis=None)
+
+
+@pytest.mark.parametrize("classes", [False, True])
+@pytest.mark.parametrize(
+    "rows", ["different", "copies", "of noise", "few kinds", "one target"]
+)
+def test_equal_rows_are_copies_if_their_targets_are(rows, classes):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(1, 60, size=(2000, 2)).astype(np.int32)
+    numbers = rng.normal(size=(2000, 1))
+    y = rng.normal(size=2000)
+    y = (y > 0).astype(float) if classes else y
+    if rows == "different":
+        index = np.arange(2000)
+    else:
+        index = rng.integers(0, 50 if rows == "few kinds" else 2000, 2000)
+    codes, numbers, target = codes[index], numbers[index], y[index]
+    target = rng.permutation(target) if rows == "of noise" else target
+    target = np.ones(2000) if rows == "one target" else target
+    found = find_copies(target[:, None], codes, numbers)
+    if rows != "copies":
+        assert found.number is None
+        assert found.choices() == []
+        return
+    np.testing.assert_array_equal(
+        found.number[:, None] == found.number, index[:, None] == index
+    )
+
+
+def test_classes_are_spread_over_folds_with_their_copies():
+    """A hundred rare rows, ten times each."""
+    y = np.arange(1200) % 12 == 0
+    rows = np.concatenate([np.arange(1200), np.flatnonzero(y).repeat(9)])
+    target = Target("binary", y[rows].astype(int), np.array([False, True]))
+    part, folds = check_folds(5, target, np.ones(2100), copies=rows, seed=0)
+    assert folds.n_folds == 5
+    assert np.bincount(part[y[rows]]).tolist() == [200] * 5
+    for row in np.flatnonzero(y):
+        assert len(set(part[rows == row])) == 1
 
 
 # --- the prediction ------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Rows -> the fold that holds each out, and the tables that each may teach."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ def check_folds(
     weight: NDArray[np.float64],
     *,
     groups: NDArray[Any] | None = None,
+    copies: NDArray[np.intp] | None = None,
     in_time: bool = False,
     seed: int,
 ) -> tuple[NDArray[np.int32], Folds]:
@@ -33,6 +35,8 @@ def check_folds(
     weight : ndarray of shape (n_rows,)
     groups : ndarray of shape (n_rows,) or None
         Rows of one group stay in one fold.
+    copies : ndarray of shape (n_rows,), int, or None, default=None
+        Rows of one number stay in one fold of those that are drawn here.
     in_time : bool, default=False
         Whether "auto" splits rows in the order of time.
     seed : int
@@ -58,6 +62,8 @@ def check_folds(
         return np.zeros(n_rows, dtype=np.int32), Folds(0)
     if isinstance(cv, str):
         cv = model_selection.TimeSeriesSplit(AUTO_FOLDS) if in_time else AUTO_FOLDS
+    if copies is not None:
+        return _with_copies(int(cv), target, copies, seed)
     if isinstance(cv, (int, np.integer)):
         splitter = _default_splitter(int(cv), target, groups is not None, seed)
     else:
@@ -81,6 +87,16 @@ def check_folds(
     if not trained and (fold >= 0).all():
         return fold, Folds(n_folds)
     return _parts(fold, n_folds, trained, weight > 0)
+
+
+def _with_copies(
+    n_folds: int, target: Target, copies: NDArray[np.intp], seed: int
+) -> tuple[NDArray[np.int32], Folds]:
+    """Draw a fold for one of each row's copies, which the others share."""
+    _, first = np.unique(copies, return_index=True)
+    once = replace(target, values=target.values[first])
+    fold, folds = check_folds(n_folds, once, np.ones(len(first)), seed=seed)
+    return fold[copies], folds
 
 
 def shown(cv: Any) -> str:

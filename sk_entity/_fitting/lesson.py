@@ -12,6 +12,7 @@ from sk_entity._categories import Codes, FrameCoder
 from sk_entity._choices import Choice
 from sk_entity._columns import Header
 from sk_entity._features import Folds
+from sk_entity._fitting.copies import Copies, find_copies
 from sk_entity._fitting.folds import check_folds
 from sk_entity._fitting.order import Order, find_order
 from sk_entity._fitting.plan import categorical_names
@@ -62,7 +63,7 @@ class Lesson:
         The part of each row, as `folds` has them.
     folds : Folds
     group : ndarray of shape (n_rows,), int, or None
-        The number of each row's group.
+        The number of each row's group, or of the row that it is a copy of.
     choices : list of Choice
         How the folds were chosen, if there was a choice.
     """
@@ -128,10 +129,26 @@ def read_lesson(
         in_time = cv == "auto" and order.matters and order.can_split
         order.tell(split=in_time)
         choices = order.choices(split=in_time)
+    copies = None
+    if drawn and not in_time:
+        found = _copies(objective, values, codes, numbers)
+        choices += found.choices()
+        copies = group = found.number
     fold, folds = check_folds(
-        cv, target, weight, groups=groups, in_time=in_time, seed=seed
+        cv, target, weight, groups=groups, copies=copies, in_time=in_time, seed=seed
     )
     return Lesson(objective, values, fold, folds, group, choices)
+
+
+def _copies(
+    objective: Objective,
+    values: NDArray[np.float64],
+    codes: Codes,
+    numbers: NDArray[np.float64],
+) -> Copies:
+    """Find out whether rows are copies of each other."""
+    target = np.nan_to_num(values.reshape(len(values), -1))
+    return find_copies(target, codes.known().whole(), numbers)
 
 
 def _order(
