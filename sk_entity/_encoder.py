@@ -127,11 +127,11 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         principal axes for coordinates, and those axes are output that hold a tenth of
         the variance; one, if the prediction does without the column.
     crosses : "auto", list of pairs of columns or None, default="auto"
-        Pairs of categorical columns whose values together get a column with their
-        out-of-fold target mean (a column a class for three classes or more):
-        ``"auto"`` takes up to 10 pairs, each only if it tells more about the
-        target than the net's out-of-fold prediction and the two columns' own means
-        (none with ``cv=None``).
+        Pairs of categorical columns that get a column with their out-of-fold target
+        mean (a class each, of three or more), or of one and a numeric column, with a
+        curve over the number for each category. ``"auto"``, with folds: pairs that tell
+        more than either column and the net's prediction, and curves that trees are
+        better with (of 2,000 rows or more, not in splits of time).
     add_statistics : bool, default=False
         Add each categorical column's out-of-fold target mean.
     add_support : bool, default=True
@@ -196,7 +196,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         stay in the same space, its categories and its output columns. Training rows
         still get out-of-fold vectors.
     cv : "auto", int, splitter, iterable or None, default="auto"
-        Folds of the cross-fitting. An int: shuffled, stratified for classification.
+        Folds of the cross-fitting. An int: shuffled, stratified, copies of a row in one.
         ``"auto"``: 5 of these, or ``TimeSeriesSplit(5)`` with a warning where later
         rows are clearly harder to predict than random ones and no groups are given. A
         row's features come from tables that learned from the training indices of the
@@ -217,7 +217,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,) or None, or list of these
         Class labels; None for regression.
     crosses_ : list of (str, str)
-        The pairs of columns that have a statistic in the output.
+        Pairs of columns that have a statistic in the output, a number second.
     choices_ : DataFrame of shape (n_choices, 5)
         What the fit tried, what that was worth, and what was kept of it.
     feature_groups_ : dict of str -> list of str

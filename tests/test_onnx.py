@@ -60,7 +60,10 @@ TARGETS = {
 }
 BESIDE = {
     "vectors": {"add_support": False, "crosses": None, "add_prediction": False},
-    "all": {"crosses": [("text", "number"), ("yes", "share")], "add_statistics": True},
+    "all": {
+        "crosses": [("text", "number"), ("yes", "share"), ("number", "size")],
+        "add_statistics": True,
+    },
     "rare": {"min_frequency": 70, "shared_embeddings": None, "remainder": "drop"},
 }
 

@@ -67,7 +67,7 @@ def test_one_row_has_the_features_of_many(kind, buckets, monkeypatch):
 
 @pytest.mark.parametrize("handle", ["value", "return_nan"])
 @pytest.mark.parametrize("unknown", ["z", None, "a"])
-@pytest.mark.parametrize("crosses", [[("key", "other")], None])
+@pytest.mark.parametrize("crosses", [[("key", "other"), ("key", "number")], None])
 def test_unknown_and_missing_cells_of_one_row(handle, unknown, crosses, monkeypatch):
     values = [None, *"abcab"] * (N // 6)
     handles = {"handle_unknown": handle, "handle_missing": handle}

@@ -44,7 +44,10 @@ def files(tmp_path_factory):
     for params, y in (
         ({"subwords": ["text"], "multivalued": {"tags": "|"}}, RNG.normal(size=N)),
         ({"hash_buckets": {"text": 4}, "add_statistics": True}, X["code"] % 3),
-        ({"crosses": [("text", "code")], "loss": "poisson"}, X["code"] + 0.0),
+        (
+            {"crosses": [("text", "code"), ("code", "size")], "loss": "poisson"},
+            X["code"] + 0.0,
+        ),
     ):
         encoder = EntityEmbeddingEncoder(
             ["text", "code", "tags", "mixed"], max_epochs=1, random_state=0, **params

@@ -112,6 +112,7 @@ def test_features_of_a_fold_depend_on_no_target_of_the_fold(monkeypatch):
     # Equal rows are merged in an order that depends on targets: keep the order.
     monkeypatch.setattr(Rows, "merged", lambda rows, bags: rows)
     data = make_entities(400, n_categories=(6, 4), random_state=0)
+    X = data.X.assign(number=np.random.default_rng(0).normal(size=400))
     fold = np.arange(400) % 4
     splits = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(4)]
 
@@ -128,13 +129,13 @@ def test_features_of_a_fold_depend_on_no_target_of_the_fold(monkeypatch):
             embedding_dim=2,
             cv=splits,
             max_epochs=3,
-            crosses=[("entity_0", "entity_1")],
+            crosses=[("entity_0", "entity_1"), ("entity_0", "number")],
             add_statistics=True,
             add_prediction=False,
             net_params={"optimizer__weight_decay": 0.0, "callbacks": [Freeze()]},
             random_state=0,
         )
-        return encoder.fit_transform(data.X, y)
+        return encoder.fit_transform(X, y)
 
     # The swap keeps the mean and the spread, which scale the target.
     swapped = data.y.copy()
