@@ -28,6 +28,7 @@ from sk_entity._fitting import (
     request_splitter,
 )
 from sk_entity._inverse import inputs_of
+from sk_entity._lazy import is_lazy, transform_lazily
 from sk_entity._learned import Learned, fitted
 from sk_entity._parameters import (
     CONSTRAINTS,
@@ -196,7 +197,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         stay in the same space, its categories and its output columns. Training rows
         still get out-of-fold vectors.
     cv : "auto", int, splitter, iterable or None, default="auto"
-        Folds of the cross-fitting. An int: shuffled, stratified, copies of a row in one.
+        Folds of the cross-fitting. An int: shuffled, stratified, copies in one fold.
         ``"auto"``: 5 of these, or ``TimeSeriesSplit(5)`` with a warning where later
         rows are clearly harder to predict than random ones and no groups are given. A
         row's features come from tables that learned from the training indices of the
@@ -588,14 +589,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             X, y, sample_weight, groups, offset, self._earlier_of_fit
         )
         # The rows of fold k read table k, which never saw their targets.
-        features = learned.features(
-            X,
-            rows.frame,
-            rows.codes,
-            output_kind(self),
-            lookup=rows.lookup,
-            fold=rows.fold,
-        )
+        own = {"lookup": rows.lookup, "fold": rows.fold}
+        kind = output_kind(self)
+        features = learned.features(X, rows.frame, rows.codes, kind, **own)
         self._learned = learned
         return features
 
@@ -604,23 +600,23 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : frame or array-like of shape (n_rows, n_columns)
-            The columns of fit; any number of rows, 0 and 1 included.
+        X : frame, Dask frame or array-like of shape (n_rows, n_columns)
+            The columns of fit, of any number of rows.
 
         Returns
         -------
-        features : ndarray (float64) or DataFrame of shape (n_rows, n_columns_out)
-            The columns that :meth:`get_feature_names_out` names.
+        features : ndarray (float64), or DataFrame, lazy as X, (n_rows, n_columns_out)
 
         Raises
         ------
         CategoryError
-            If ``handle_unknown`` or ``handle_missing`` is ``"error"`` and such a cell
-            is found.
+            Where ``handle_unknown`` or ``handle_missing`` says so.
         """
         if not self._is_fitted:
             check_is_fitted(self)
         learned, container = self._learned, output_kind(self)
+        if is_lazy(X):
+            return transform_lazily(learned, X)
         features = learned.of_one_row(X, container)
         if features is not None:
             return features

@@ -147,7 +147,7 @@ class Parameters:
                 "would need. Set to the default."
             )
 
-    def check_streaming(self) -> None:
+    def check_streaming(self, what: str = "fit_stream") -> None:
         """Raise a `ValueError` if parameters need all rows at once."""
         wrong = [
             name
@@ -167,8 +167,8 @@ class Parameters:
             wrong.append("loss")
         if wrong:
             raise ValueError(
-                f"fit_stream cannot be used with {', '.join(wrong)} as given: rows "
-                "come one batch at a time. Set them to their defaults (or cv to an int "
+                f"{what} cannot be used with {', '.join(wrong)} as given: rows are "
+                "never all in one place. Set them to their defaults (or cv to an int "
                 "or None), or use fit."
             )
 

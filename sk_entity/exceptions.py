@@ -39,6 +39,10 @@ class NotSavableError(SkEntityError, ValueError):
     """State that a file without code cannot hold: nets, functions, odd values."""
 
 
+class DistributedFitError(SkEntityError, RuntimeError):
+    """A fit on a cluster whose workers died, or lost each other."""
+
+
 class NoCategoricalColumnsWarning(UserWarning):
     """No categorical column was found: the encoder has nothing to learn."""
 

@@ -107,6 +107,10 @@ class TableCoder:
         subwords = self.subwords.extend(values, weight, **limits)
         return replace(self, vocabulary=subwords.vocabulary, subwords=subwords)
 
+    def merged(self, other: "TableCoder") -> "TableCoder":
+        """Return the coder of the rows of both, without subwords."""
+        return replace(self, vocabulary=self.vocabulary.merged(other.vocabulary))
+
     def numbered(self, **limits: Any) -> tuple["TableCoder", NDArray[np.int32]]:
         """Give codes anew, as if all rows had come at once; return the new by the old.
 

@@ -66,6 +66,11 @@ class FrameCoder:
         ]
         return replace(self, coders=tuple(coders))
 
+    def merged(self, other: "FrameCoder") -> "FrameCoder":
+        """Return the coder of the rows of both, which are of the same columns."""
+        pairs = zip(self.coders, other.coders, strict=True)
+        return replace(self, coders=tuple(one.merged(two) for one, two in pairs))
+
     def with_vocabulary(self, table: int, vocabulary: Vocabulary) -> "FrameCoder":
         """Return the coder with another vocabulary of one table."""
         coders = list(self.coders)

@@ -197,6 +197,26 @@ class Vocabulary:
             narrow=narrow,
         )
 
+    def merged(self, other: "Vocabulary") -> Self:
+        """Return the vocabulary of the rows of both; codes once given stay.
+
+        Parameters
+        ----------
+        other : Vocabulary
+            Of other rows of the same column.
+        """
+        cells = np.empty(len(other.categories) + 1, dtype=object)
+        cells[1:] = other.categories.tolist()
+        missing = other.total - other.counts.sum()
+        weights = np.append(missing, other.counts)
+        if other.missing_code is None:
+            cells, weights = cells[1:], weights[1:]
+        elif missing <= 0:  # what rounding has left of it
+            weights[0] = np.finfo(float).tiny
+        # Of buckets, the values are what is merged here, not hashed again.
+        found = Vocabulary.extend(self, pd.Series(cells), weights)
+        return replace(found, narrow=self.narrow and other.narrow)
+
     def _conformed(self, keys: Keys, name: Any) -> tuple[Keys, bool]:
         """Return further keys as the type of the categories has them; and if narrow.
 

@@ -57,6 +57,10 @@ class Extras:
             predictor=other.predictor and other.predictor.final(),
         )
 
+    def scaled(self, weight: float) -> "Extras":
+        """Return the extras with support as if there were rows of so much weight."""
+        return replace(self, singles=[single.scaled(weight) for single in self.singles])
+
     def trimmed(self, most: int) -> "Extras":
         """Return the extras with at most so many cells of each cross."""
         return replace(self, crosses=[cross.trimmed(most) for cross in self.crosses])

@@ -42,8 +42,13 @@ class Predictor:
 
     def final(self) -> "Predictor":
         """Return the predictor with the head that saw all rows only."""
-        layers = [(weight[-1:], bias[-1:]) for weight, bias in self.layers]
-        return replace(self, layers=layers, skip=self.skip[-1:])
+        return self.of_head(-1)
+
+    def of_head(self, k: int) -> "Predictor":
+        """Return the predictor with one of its heads."""
+        one = slice(k, k + 1 or None)
+        layers = [(weight[one], bias[one]) for weight, bias in self.layers]
+        return replace(self, layers=layers, skip=self.skip[one])
 
     def predict(
         self,

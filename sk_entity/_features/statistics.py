@@ -384,6 +384,15 @@ class TableStatistics:
         both = np.concatenate(values, axis=2).astype(np.float32)
         return replace(other, values=both, sums=sums)
 
+    def scaled(self, weight: float) -> "TableStatistics":
+        """Return the support that rows of so much weight would have, of all rows."""
+        if not self.support:
+            return self
+        values, rows = self.values.copy(), float(self.sums[0].sum())
+        share = weight / rows if rows else 1.0
+        values[-1, :, -1] = np.log1p(self.sums[0] * share)
+        return replace(self, values=values)
+
 
 def _keys(
     codes: NDArray[np.int32], columns: Sequence[int], sizes: Sequence[int]

@@ -14,6 +14,7 @@ from sk_entity._features import (
     Extras,
     Folds,
     Lookup,
+    Scaling,
     learn_extras,
 )
 from sk_entity._fitting.coordinates import Predictions, choose_coordinates
@@ -32,7 +33,7 @@ def evidence_of(
     rows: "Rows",
     codes: Codes,
     folds: Folds,
-    trained: "Trained",
+    scaling: Scaling,
     group: NDArray[np.intp] | None = None,
 ) -> Evidence:
     """Return the rows as statistics see them; without folds, as one table sees them."""
@@ -45,7 +46,7 @@ def evidence_of(
         numbers=rows.codes,
         codes=codes.known().whole(),
         numeric=rows.numeric,
-        scaler=trained.scaling.scaler,
+        scaler=scaling.scaler,
         n_codes=[
             1 if part.plan.multivalued else part.vocabulary.n_codes for part in coders
         ],

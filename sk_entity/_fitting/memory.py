@@ -123,7 +123,7 @@ def learn(
         progress=progress,
     )
     progress.report(HEADS, "crosses and statistics")
-    evidence = evidence_of(plan, rows, codes, plan.folds, trained, lesson.group)
+    evidence = evidence_of(plan, rows, codes, plan.folds, trained.scaling, lesson.group)
     extras, shown, choices = learn_beside(
         plan, rows, evidence, trained, crosses, seed, earlier
     )

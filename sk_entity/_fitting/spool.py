@@ -65,6 +65,19 @@ class OwnFile:
                 self._file.close()
 
 
+def row_dtype(n_categorical: int, n_numeric: int) -> np.dtype[Any]:
+    """Return what an encoded row is: the fields of `Rows`."""
+    return np.dtype(
+        [
+            ("codes", np.int32, (n_categorical,)),
+            ("numeric", np.float64, (n_numeric,)),
+            ("target", np.float64),
+            ("weight", np.float64),
+            ("fold", np.int32),
+        ]
+    )
+
+
 class Spool:
     """Encoded rows in a file, written once and read a block at a time.
 
@@ -83,15 +96,7 @@ class Spool:
 
     def __init__(self, file: IO[bytes], n_categorical: int, n_numeric: int) -> None:
         self._file = file
-        self.dtype = np.dtype(
-            [
-                ("codes", np.int32, (n_categorical,)),
-                ("numeric", np.float64, (n_numeric,)),
-                ("target", np.float64),
-                ("weight", np.float64),
-                ("fold", np.int32),
-            ]
-        )
+        self.dtype = row_dtype(n_categorical, n_numeric)
         self._codes: list[NDArray[np.int32]] | None = None
         self._classes: dict[float, int] = {}
         self._n_rows = 0

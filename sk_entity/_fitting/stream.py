@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sk_entity._categories import Codes, FrameCoder
 from sk_entity._choices import Choice
 from sk_entity._columns import Header, read_numbers
-from sk_entity._features import Evidence, Extras, Folds, learn_extras
+from sk_entity._features import Evidence, Extras, Folds, Scaling, learn_extras
 from sk_entity._fitting.batches import StreamReader
 from sk_entity._fitting.beside import evidence_of, learn_beside
 from sk_entity._fitting.categories import cross_pairs, new_coder
@@ -155,11 +155,13 @@ def _learn_beside(
     seed: int,
 ) -> tuple[Extras, list[int], list[Choice]]:
     """Choose by a sample, then learn all statistics from all rows."""
-    rows, evidence = _evidence(plan, spool.sample(SAMPLE_ROWS), plan.folds, trained)
+    rows, evidence = _evidence(
+        plan, spool.sample(SAMPLE_ROWS), plan.folds, trained.scaling
+    )
     chosen, shown, choices = learn_beside(plan, rows, evidence, trained, crosses, seed)
     extras: Extras | None = None
     for block in spool.blocks(SAMPLE_ROWS):
-        _, evidence = _evidence(plan, block, Folds(0), trained)
+        _, evidence = _evidence(plan, block, Folds(0), trained.scaling)
         part, _ = learn_extras(
             replace(evidence, fold=np.zeros_like(evidence.fold)),
             predict=None,
@@ -176,10 +178,10 @@ def _learn_beside(
 
 
 def _evidence(
-    plan: Plan, block: NDArray[Any], folds: Folds, trained: "Trained"
+    plan: Plan, block: NDArray[Any], folds: Folds, scaling: Scaling
 ) -> tuple["Rows", Evidence]:
     from sk_entity._learning.rows import Rows
 
     rows = Rows.of(block)
     codes = Codes(rows.codes, (None,) * rows.codes.shape[1])
-    return rows, evidence_of(plan, rows, codes, folds, trained)
+    return rows, evidence_of(plan, rows, codes, folds, scaling)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -107,6 +107,22 @@ class TensorRows(Dataset[Any]):
         return {name: values for name, values in found.items() if values is not None}
 
 
+class RowSource(Protocol):
+    """Gives training rows in random order, a chunk at a time."""
+
+    def __len__(self) -> int: ...
+
+    def shuffled(
+        self, size: int, generator: torch.Generator | None
+    ) -> Iterator[TensorRows]:
+        """Return all rows, ``size`` at a time; None keeps their order."""
+        ...
+
+    def sample(self, most: int, generator: torch.Generator) -> TensorRows:
+        """Return at most so many rows."""
+        ...
+
+
 #: Rows of a spool that are in memory at a time, and of one read.
 _BUFFER = 524_288
 _BLOCK = 8_192
@@ -160,7 +176,7 @@ class BatchIterator:
 
     Parameters
     ----------
-    dataset : TensorRows or SpooledRows
+    dataset : RowSource
     batch_size : int
     generator : torch.Generator or None
         Shuffles the rows at the start of each epoch; None keeps their order.
@@ -178,7 +194,7 @@ class BatchIterator:
 
     def __init__(
         self,
-        dataset: "TensorRows | SpooledRows",
+        dataset: RowSource,
         batch_size: int,
         generator: torch.Generator | None = None,
         device: str | None = None,

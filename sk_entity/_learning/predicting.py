@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from sk_entity._features import Predictor
-from sk_entity._learning.batches import SpooledRows, TensorRows
+from sk_entity._learning.batches import RowSource
 from sk_entity._learning.heads import (
     HEAD_BATCH,
     HEAD_BUDGET,
@@ -24,7 +24,7 @@ from sk_entity._workers import Workers
 
 def learn_predictor(
     module: EmbeddingNet,
-    dataset: TensorRows | SpooledRows,
+    dataset: RowSource,
     task: Task,
     weight_decay: float,
     settings: Settings,

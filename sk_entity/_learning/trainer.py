@@ -1,8 +1,9 @@
 """Rows -> trained tables: runs skorch, returns plain numpy."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from sk_entity._categories import Layout
 from sk_entity._features import Folds, NumericScaler, Predictor, Scaling
 from sk_entity._learning.axes import turn
-from sk_entity._learning.batches import SpooledRows, TensorRows
+from sk_entity._learning.batches import RowSource, SpooledRows, TensorRows
 from sk_entity._learning.building import build_module, build_net
+from sk_entity._learning.gathered import GatheredRows, Share
 from sk_entity._learning.isolation import isolated
 from sk_entity._learning.net import EntityNet, diverged
 from sk_entity._learning.predicting import learn_predictor
@@ -104,8 +106,59 @@ def train_spooled(
     layout, folds, objective, settings, seed, progress
         As `train`.
     """
+    sample = spool.sample(_SCALING_ROWS)
+    plan = (layout, folds, objective, settings, seed, progress)
+    return _train_source(partial(SpooledRows, spool), sample, counts, *plan)
+
+
+def train_gathered(
+    read: Callable[[int, int, int], NDArray[Any]],
+    share: Share,
+    sample: NDArray[Any],
+    counts: Sequence[NDArray[np.float64]],
+    *,
+    layout: Layout,
+    folds: Folds,
+    objective: Objective,
+    settings: Settings,
+    seed: int,
+    progress: Progress,
+) -> Trained:
+    """Train from rows in files of several processes, in each of them alike.
+
+    Parameters
+    ----------
+    read : callable
+        From a part that is here, and its first and last row, to rows.
+    share : Share
+        Who has which part.
+    sample : ndarray
+        Some rows of all parts, the same everywhere.
+    counts, layout, folds, objective, settings, seed, progress
+        As `train_spooled`.
+    """
+
+    def gathered(to_tensors: Callable[[NDArray[Any]], TensorRows]) -> GatheredRows:
+        return GatheredRows(read, to_tensors, share)
+
+    plan = (layout, folds, objective, settings, seed, progress)
+    return _train_source(gathered, sample, counts, *plan)
+
+
+def _train_source(
+    source: Callable[..., RowSource],
+    some: NDArray[Any],
+    counts: Sequence[NDArray[np.float64]],
+    layout: Layout,
+    folds: Folds,
+    objective: Objective,
+    settings: Settings,
+    seed: int,
+    progress: Progress,
+) -> Trained:
+    """Train from what gives rows a chunk at a time; a sample scales them."""
     with isolated(seed) as workers:
-        sample = Rows.of(spool.sample(_SCALING_ROWS))
+        sample = Rows.of(some)
         scaling = _scaling(sample, objective)
         mean_weight = float(sample.weight.mean())
 
@@ -115,12 +168,12 @@ def train_spooled(
         n_numeric = scaling.scaler.transform(sample.numeric[:1]).shape[1]
         constant = constant_outputs(objective, sample.target, sample.weight)
         task = Task(layout, counts, folds, objective, n_numeric, scaling, constant)
-        spooled = SpooledRows(spool, to_tensors)
-        return _learn(spooled, task, settings, Start(), seed, workers, progress)
+        rows = source(to_tensors)
+        return _learn(rows, task, settings, Start(), seed, workers, progress)
 
 
 def _learn(
-    dataset: TensorRows | SpooledRows,
+    dataset: RowSource,
     task: Task,
     settings: Settings,
     start: Start,

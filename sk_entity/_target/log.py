@@ -54,6 +54,19 @@ class TargetLog:
             self._labels.setdefault(label, len(self._labels))
         return np.asarray([self._labels[u] for u in uniques], dtype=np.float64)[code]
 
+    def merged(self, other: "TargetLog") -> "TargetLog":
+        """Return the log of the batches of both; labels keep their order."""
+        found = TargetLog(self._numbers)
+        pair = np.stack([self.extremes, other.extremes])
+        found.extremes = np.asarray([pair[:, 0].min(), pair[:, 1].max()])
+        found._kinds = self._kinds | other._kinds
+        for values in (self._seen, other._seen):
+            if len(found._seen) <= MOST_INTEGER_CLASSES:
+                found._seen |= values
+        for label in (*self._labels, *other._labels):
+            found._labels.setdefault(label, len(found._labels))
+        return found
+
     def finish(self) -> tuple[str, NDArray[Any] | None, dict[float, int]]:
         """Return the kind of target, its classes, and each spooled value's class.
 

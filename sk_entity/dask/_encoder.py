@@ -1,0 +1,236 @@
+"""The encoder of Dask collections."""
+
+import inspect
+import os
+from typing import Any
+
+import dask.dataframe as dd
+import pandas as pd
+from dask.delayed import delayed
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from sk_entity._encoder import EntityEmbeddingEncoder
+from sk_entity._fitting import parts
+from sk_entity._lazy import is_lazy
+from sk_entity.dask._fit import Collections, fit_collections
+
+
+class DaskEntityEmbeddingEncoder(EntityEmbeddingEncoder):
+    """Learned vectors for categorical columns of Dask data frames.
+
+    The conventions are those of ``lightgbm.dask`` and ``xgboost.dask``: the same
+    parameters, ``fit`` on collections whose partitions stay on their workers, and
+    :meth:`to_local` for the plain encoder.
+
+    Vocabularies and targets are read where the partitions lie, and merged. Encoded rows
+    then stay in files on their workers. All workers train the same tables, to the last
+    bit, by torch.distributed: each reads its share of the next rows, and all gather
+    them. Statistics are sums over workers.
+
+    Folds are drawn by a row's place (its partition, and its position there), so that
+    :meth:`fit_transform` finds them again. What is learned depends on the partitions
+    and the seed, not on the workers.
+
+    Parameters
+    ----------
+    *args, **kwargs : Any
+        As :class:`sk_entity.EntityEmbeddingEncoder`.
+    client : distributed.Client or None, default=None
+        None: the current one. It is not pickled.
+
+    See Also
+    --------
+    sk_entity.EntityEmbeddingEncoder.fit_stream : Data larger than memory, one machine.
+
+    Examples
+    --------
+    >>> import dask.dataframe as dd
+    >>> from dask.distributed import Client
+    >>> from sk_entity.dask import DaskEntityEmbeddingEncoder
+    >>> from sk_entity.datasets import make_entities
+    >>> data = make_entities(500, n_categories=(9, 5), random_state=0)
+    >>> frame = dd.from_pandas(data.X.assign(y=data.y), npartitions=3)
+    >>> with Client(processes=False, n_workers=1, dashboard_address=None) as client:
+    ...     encoder = DaskEntityEmbeddingEncoder(max_epochs=2, client=client)
+    ...     features = encoder.fit_transform(frame[list(data.X)], frame["y"])
+    ...     len(features.compute())
+    500
+    """
+
+    def __init__(
+        self,
+        categorical_features: Any = "from_dtype",
+        *,
+        client: Any = None,
+        **parameters: Any,
+    ) -> None:
+        super().__init__(categorical_features, **parameters)
+        self.client = client
+
+    # What scikit-learn reads the parameters from.
+    __init__.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            *inspect.signature(EntityEmbeddingEncoder.__init__).parameters.values(),
+            inspect.Parameter("client", inspect.Parameter.KEYWORD_ONLY, default=None),
+        ]
+    )
+
+    def fit(  # type: ignore[override]
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        groups: Any = None,
+    ) -> "DaskEntityEmbeddingEncoder":
+        """Learn the vectors.
+
+        Parameters
+        ----------
+        X : dask DataFrame of shape (n_rows, n_columns)
+        y : dask Series of shape (n_rows,)
+            Of the same partitions.
+        sample_weight, groups : dask Series of shape (n_rows,) or None, default=None
+            As the plain encoder's, of the same partitions.
+
+        Returns
+        -------
+        self : DaskEntityEmbeddingEncoder
+
+        Raises
+        ------
+        ColumnError
+            If partitions differ in their columns or types.
+        DistributedFitError
+            If a worker dies, or workers lose each other.
+        TypeError
+            If X is no Dask collection.
+        ValueError
+            Of parameters that need all rows in one place, as `fit_stream`.
+        """
+        self._fit(X, y, sample_weight, groups)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> parts.Fitted:
+        given = _collections(X, y, sample_weight, groups)
+        parameters = self._plain()._checked_parameters()
+        parameters.check_streaming("fit of a Dask collection")
+        fitted = fit_collections(self._client, parameters, given, "pandas")
+        self._learned = fitted.learned
+        return fitted
+
+    @property
+    def _client(self) -> Any:
+        from distributed import get_client
+
+        return get_client() if self.client is None else self.client
+
+    def fit_transform(  # type: ignore[override]
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        groups: Any = None,
+    ) -> Any:
+        """Learn the vectors, and return the cross-fitted features of the same rows.
+
+        Parameters
+        ----------
+        X, y, sample_weight, groups
+            As :meth:`fit`.
+
+        Returns
+        -------
+        features : dask DataFrame of shape (n_rows, n_columns_out)
+            Lazy; with the partitions and the index of X.
+        """
+        given = _collections(X, y, sample_weight, groups)
+        fitted = delayed(self._fit(X, y, sample_weight, groups), pure=False)
+        task = delayed(_features)
+        lazy = [
+            task(fitted, number, x, group)
+            for number, (x, _, _, group) in enumerate(given.columns)
+        ]
+        return dd.from_delayed(
+            lazy, meta=self.transform(X._meta_nonempty).iloc[:0], divisions=X.divisions
+        )
+
+    def transform(self, X: Any) -> Any:
+        """Return the features of new rows; of a Dask frame, lazily.
+
+        Parameters
+        ----------
+        X : dask DataFrame, or any input of the plain encoder
+
+        Returns
+        -------
+        features : dask DataFrame or DataFrame of shape (n_rows, n_columns_out)
+        """
+        check_is_fitted(self)
+        local = self.to_local()
+        if not is_lazy(X):
+            local.set_output(transform="pandas")
+        return local.transform(X)
+
+    def to_local(self) -> EntityEmbeddingEncoder:
+        """Return the plain encoder: it saves, exports and serves as any other."""
+        check_is_fitted(self)
+        local = self._plain()
+        local._learned = self._learned
+        return local
+
+    def _plain(self) -> EntityEmbeddingEncoder:
+        """Return a plain encoder of the same parameters, not fitted."""
+        parameters = self.get_params(deep=False)
+        parameters.pop("client")
+        return EntityEmbeddingEncoder(**parameters)
+
+    def save(self, path: "str | os.PathLike[str]", *, omit_code: bool = False) -> None:
+        """Write the plain encoder, :meth:`to_local`, to a file."""
+        self.to_local().save(path, omit_code=omit_code)
+
+    def __sklearn_clone__(self) -> "DaskEntityEmbeddingEncoder":
+        # A client is a connection: clones share it.
+        parameters = self.get_params(deep=False)
+        client = parameters.pop("client")
+        copies = {name: clone(x, safe=False) for name, x in parameters.items()}
+        return type(self)(client=client, **copies)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        found = super().__reduce_ex__(protocol)
+        state = {**found[2], "client": None}
+        return (*found[:2], state, *found[3:])
+
+
+def _features(fitted: parts.Fitted, number: int, X: pd.DataFrame, groups: Any) -> Any:
+    part = parts.Part(number, X, y=pd.Series(dtype=float), groups=groups)
+    return parts.features_of_part(fitted, "pandas", part)
+
+
+def _collections(X: Any, y: Any, sample_weight: Any, groups: Any) -> Collections:
+    """Return what was given, partition by partition."""
+    given = {"X": X, "y": y, "sample_weight": sample_weight, "groups": groups}
+    wrong = [
+        name
+        for name, one in given.items()
+        if not (is_lazy(one) or (one is None and name in ("sample_weight", "groups")))
+    ]
+    if wrong:
+        raise TypeError(
+            f"{', '.join(wrong)} must be Dask collections, got "
+            f"{[type(given[name]).__name__ for name in wrong]!r}. Make them with "
+            "dask.dataframe.from_pandas, or use EntityEmbeddingEncoder."
+        )
+    n = X.npartitions
+    several = {k: v.npartitions for k, v in given.items() if v is not None}
+    if len(set(several.values())) > 1:
+        raise ValueError(
+            f"Collections must have the same partitions, got {several!r} of them. Take "
+            "all columns from one frame."
+        )
+    columns = [
+        [None] * n if one is None else list(one.to_delayed()) for one in given.values()
+    ]
+    return Collections(X, list(zip(*columns, strict=True)))
