@@ -589,9 +589,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             X, y, sample_weight, groups, offset, self._earlier_of_fit
         )
         # The rows of fold k read table k, which never saw their targets.
-        own = {"lookup": rows.lookup, "fold": rows.fold}
-        kind = output_kind(self)
-        features = learned.features(X, rows.frame, rows.codes, kind, **own)
+        kind, lookup, fold = output_kind(self), rows.lookup, rows.fold
+        features = learned.features(
+            X, rows.frame, rows.codes, kind, lookup=lookup, fold=fold
+        )
         self._learned = learned
         return features
 
