@@ -18,7 +18,7 @@ from sk_entity._target import Objective
 #: Rows of a trial, at most and at least: fewer would tell too little.
 _MOST_ROWS, _LEAST_ROWS = 20_000, 2_000
 #: Rows that teach trees, at most; it costs little to judge by more.
-_MOST_TEACH = 7_500
+_MOST_TEACH = 6_000
 #: Trees, few and steep: they tell as much as three times as many.
 _N_TREES, _RATE = 20, 0.3
 #: Levels of an input.
