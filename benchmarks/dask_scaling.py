@@ -33,7 +33,7 @@ from sk_entity import EntityEmbeddingEncoder
 from sk_entity.dask import DaskEntityEmbeddingEncoder
 from sk_entity.datasets import make_entities
 
-BATCH, N_TABLES = 2048, 6
+BATCH, N_TABLES, TEST = 2048, 6, 20_000
 
 
 def memory(dask_worker):
@@ -45,17 +45,17 @@ def memory(dask_worker):
 def fits(options):
     """Fit with each number of workers; return a row each."""
     sizes = (options.categories, options.categories // 10, 50)
-    data = make_entities(options.rows, n_categories=sizes, noise=0.5, random_state=0)
-    columns = list(data.X)
-    train = data.X.assign(y=data.y)
-    test = make_entities(20_000, n_categories=sizes, noise=0.5, random_state=0)
+    n = options.rows
+    data = make_entities(n + TEST, n_categories=sizes, noise=0.5, random_state=0)
+    columns, every = list(data.X), data.X.assign(y=data.y)
+    train, test = every[:n], every[n:]
     rows = {}
     start = time.perf_counter()
     plain = EntityEmbeddingEncoder(random_state=0).set_output(transform="pandas")
-    features = plain.fit_transform(data.X, data.y)
+    features = plain.fit_transform(train[columns], train["y"])
     rows["in memory"] = {
         "seconds": time.perf_counter() - start,
-        "R2": score(features, data.y, plain.transform(test.X[columns]), test.y),
+        "R2": score(features, train, plain.transform(test[columns]), test),
         "peak MB a worker": np.nan,
     }
     for n in options.workers:
@@ -77,14 +77,15 @@ def fits(options):
             own = features.compute()
         rows[f"{n} workers"] = {
             "seconds": seconds,
-            "R2": score(own, data.y, encoder.transform(test.X[columns]), test.y),
+            "R2": score(own, train, encoder.transform(test[columns]), test),
             "peak MB a worker": peak / 1e6,
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def score(features, y, test_features, test_y):
-    return LinearRegression().fit(features, y).score(test_features, test_y)
+def score(features, train, test_features, test):
+    fitted = LinearRegression().fit(features, train["y"])
+    return fitted.score(test_features, test["y"])
 
 
 def exchanged():
@@ -142,6 +143,11 @@ def times(workers):
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def show(table, name, digits):
+    cells = table.map(lambda x: "-" if np.isnan(x) else f"{x:.{digits}f}")
+    print(to_markdown(cells, name), "\n", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -156,9 +162,9 @@ def main():
         default=[1, 2, 4],
     )
     options = parser.parse_args()
-    print(to_markdown(exchanged().round(2).astype(str), "MB a step"), "\n")
-    print(to_markdown(times(options.workers).round(2).astype(str), "ms a step"), "\n")
-    print(to_markdown(fits(options).round(3).astype(str), "fit"))
+    show(exchanged(), "MB a step", 2)
+    show(times(options.workers), "ms a step", 2)
+    show(fits(options), "fit", 3)
 
 
 if __name__ == "__main__":
