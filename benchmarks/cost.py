@@ -1,7 +1,7 @@
 """What cross-fitting costs: seconds of fit_transform over those of ``cv=None``.
 
 And of its seconds the share that goes into what a fit chooses by itself: how rows are
-split, coordinates, crosses, curves, the prediction. Ratios of one run; every data set is fitted
+split, coordinates, crosses, the prediction. Ratios of one run; every data set is fitted
 in turn with and without, on one core::
 
     python benchmarks/cost.py --data FOLDER --tasks king_county,open_payments

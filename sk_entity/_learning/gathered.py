@@ -1,7 +1,10 @@
 """Rows of several processes as one shuffled stream, the same in each of them."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sk_entity._learning.batches import TensorRows
+from sk_entity.exceptions import DistributedFitError
 
+#: Seconds that a process waits for the others, at most, before it gives up.
+TIMEOUT = 120
 _MOST_SEED = 2**31 - 1
 
 
@@ -160,3 +166,41 @@ def _packed(rows: TensorRows) -> Sequence[str]:
 
 def _flat(values: Tensor) -> Tensor:
     return (values if values.ndim == 2 else values[:, None]).contiguous()
+
+
+@contextmanager
+def together(host: str, port: int, rank: int, size: int) -> Iterator[None]:
+    """Join the other processes of a fit: torch.distributed, by gloo.
+
+    Raises
+    ------
+    DistributedFitError
+        If one of them does not come, or is gone while others wait for it.
+    """
+    if size == 1:
+        yield
+        return
+    if dist.is_initialized():
+        raise DistributedFitError(
+            "This worker process is part of another torch.distributed group already: "
+            "two fits at once, or several workers in one process. Fit one after the "
+            "other, on workers that are processes (processes=True)."
+        )
+    began = time.monotonic()
+    try:
+        dist.init_process_group(
+            "gloo",
+            init_method=f"tcp://{host}:{port}",
+            rank=rank,
+            world_size=size,
+            timeout=timedelta(seconds=TIMEOUT),
+        )
+        yield
+    except (RuntimeError, dist.DistError) as error:
+        raise DistributedFitError(
+            f"Process {rank} of {size} lost the others after "
+            f"{time.monotonic() - began:.0f} s: {str(error)[:300]}"
+        ) from error
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()

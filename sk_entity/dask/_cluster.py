@@ -1,18 +1,14 @@
 """A cluster's partitions and workers: who does what, and what if one dies."""
 
 import socket
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import timedelta
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from distributed import Client, wait
 
 from sk_entity.exceptions import DistributedFitError
 
-#: Seconds that a process waits for the others, at most, before it gives up.
-TIMEOUT = 120
 #: Seconds between two looks at the cluster.
 _LOOK = 0.5
 
@@ -160,43 +156,3 @@ def host_of(address: str) -> str:
     '10.0.0.7'
     """
     return address.rsplit(":", 1)[0].split("://")[-1].strip("[]")
-
-
-@contextmanager
-def together(host: str, port: int, rank: int, size: int) -> Iterator[None]:
-    """Join the other processes of a fit: torch.distributed, by gloo.
-
-    Raises
-    ------
-    DistributedFitError
-        If one of them does not come, or is gone while others wait for it.
-    """
-    import torch.distributed as dist
-
-    if size == 1:
-        yield
-        return
-    if dist.is_initialized():
-        raise DistributedFitError(
-            "This worker process is part of another torch.distributed group already: "
-            "two fits at once, or several workers in one process. Fit one after the "
-            "other, on workers that are processes (processes=True)."
-        )
-    began = time.monotonic()
-    try:
-        dist.init_process_group(
-            "gloo",
-            init_method=f"tcp://{host}:{port}",
-            rank=rank,
-            world_size=size,
-            timeout=timedelta(seconds=TIMEOUT),
-        )
-        yield
-    except (RuntimeError, dist.DistError) as error:
-        raise DistributedFitError(
-            f"Process {rank} of {size} lost the others after "
-            f"{time.monotonic() - began:.0f} s: {str(error)[:300]}"
-        ) from error
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()

@@ -24,7 +24,6 @@ from sk_entity.dask._cluster import (
     host_of,
     reduced,
     results_of,
-    together,
 )
 
 if TYPE_CHECKING:
@@ -182,7 +181,7 @@ def _train(
     seed: int,
 ) -> "Trained | None":
     """Train with the others; the first one returns what all have."""
-    from sk_entity._learning.gathered import Share
+    from sk_entity._learning.gathered import Share, together
     from sk_entity._learning.trainer import train_gathered
 
     plan, sample = shared
