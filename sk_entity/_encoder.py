@@ -30,6 +30,7 @@ from sk_entity._fitting import (
 from sk_entity._inverse import inputs_of
 from sk_entity._lazy import is_lazy, transform_lazily
 from sk_entity._learned import Learned, fitted
+from sk_entity._output import makes_own_containers
 from sk_entity._parameters import (
     CONSTRAINTS,
     Parameters,
@@ -46,6 +47,7 @@ from sk_entity._validation import check_frame, input_names, output_kind, read_in
 from sk_entity.exceptions import NotSavableError
 
 
+@makes_own_containers
 class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     """Turn categorical columns into learned dense vectors, without target leakage.
 

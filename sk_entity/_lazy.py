@@ -26,7 +26,7 @@ def transform_lazily(learned: "Learned", X: Any) -> Any:
     """
     from dask.delayed import delayed
 
-    meta = _transform(X._meta_nonempty, learned).iloc[:0]
+    meta = _transform(X._meta, learned)
     # As one node of the graph: partitions share it.
     return X.map_partitions(_transform, delayed(learned, pure=False), meta=meta)
 

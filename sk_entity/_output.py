@@ -1,7 +1,7 @@
 """Features -> the container that ``set_output`` asks for, filled in place."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,19 @@ from pandas.api import types as pdt
 
 from sk_entity._columns import Schema, exact_floats, for_booster
 from sk_entity.exceptions import ColumnError
+
+Class = TypeVar("Class", bound=type)
+
+
+def makes_own_containers(cls: Class) -> Class:
+    """Let ``transform`` and ``fit_transform`` of a class return what they make.
+
+    scikit-learn wraps both to make what ``set_output`` asks for. `OutputContainer` has
+    made it already; of a lazy frame, there would be one in memory, without a word.
+    """
+    for name in ("transform", "fit_transform"):
+        setattr(cls, name, vars(cls)[name].__wrapped__)
+    return cls
 
 
 class OutputContainer:

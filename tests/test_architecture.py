@@ -103,6 +103,7 @@ ALLOWED = {
         "_inverse",
         "_lazy",
         "_learned",
+        "_output",
         "_parameters",
         "_saved",
         "_table",

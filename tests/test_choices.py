@@ -1,6 +1,7 @@
 """What a fit chooses by itself, by what evidence, and where it tells of it."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,11 @@ from sk_entity._fitting.trees import Trees
 from sk_entity._fitting.trial import Trial, alike, trial_rows
 from sk_entity._target import read_objective
 from sk_entity._target.checks import Target
-from sk_entity.exceptions import NoCategoricalColumnsWarning, OrderedRowsWarning
+from sk_entity.exceptions import (
+    ManyFoldsWarning,
+    NoCategoricalColumnsWarning,
+    OrderedRowsWarning,
+)
 from sk_entity.losses import LogLoss
 
 N = 6000
@@ -162,6 +167,18 @@ def test_equal_rows_are_copies_if_their_targets_are(rows, classes):
     np.testing.assert_array_equal(
         found.number[:, None] == found.number, index[:, None] == index
     )
+
+
+def test_more_folds_than_different_rows(products):
+    """Copies stay in one fold where folds can be made of them; else rows are rows."""
+    X, y = products[0][:110].assign(x=np.arange(110) / 7), products[1][:110]
+    rows = np.tile(np.arange(110), 3)
+    for cv, together in ((5, True), (120, False)):
+        encoder = EntityEmbeddingEncoder(cv=cv, max_epochs=1, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ManyFoldsWarning)
+            encoder.fit(X.iloc[rows], y[rows])
+        assert ("equal rows" in set(encoder.choices_.name)) is together
 
 
 def test_classes_are_spread_over_folds_with_their_copies():

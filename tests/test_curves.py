@@ -9,7 +9,8 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._features import Evidence, Folds
-from sk_entity._features.curves import HEIGHTS, KNOTS, STEPS, TargetCurve
+from sk_entity._features.curves import TargetCurve
+from sk_entity._features.smoothing import HEIGHTS, KNOTS, STEPS
 from sk_entity.exceptions import ColumnError, UnknownCategoriesWarning
 from sk_entity.inspection import input_importances
 

@@ -4,19 +4,19 @@ import os
 import pickle
 import signal
 import threading
+import warnings
 
+import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
+from distributed import Client, LocalCluster
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 
-dd = pytest.importorskip("dask.dataframe")
-
-from distributed import Client, LocalCluster
-
 from sk_entity import EntityEmbeddingEncoder
-from sk_entity.dask import DaskEntityEmbeddingEncoder
+from sk_entity.dask import DaskEntityEmbeddingEncoder, _cluster
 from sk_entity.datasets import make_entities
 from sk_entity.exceptions import ColumnError, DistributedFitError
 
@@ -221,12 +221,22 @@ def test_the_local_encoder_saves_clones_and_serves(client, tmp_path):
     assert "client" in encoder.get_params()
     with pytest.raises(TypeError, match="max_epochs"):
         DaskEntityEmbeddingEncoder(max_epoch=3)
+    strict = clone(encoder).set_params(handle_unknown="error")
+    with sklearn.config_context(transform_output="pandas"):
+        features = strict.fit_transform(lazy[COLUMNS], lazy["y"])
+        assert features.npartitions == strict.transform(lazy[COLUMNS]).npartitions == 3
 
 
-def test_a_plain_encoder_transforms_dask_frames():
-    plain = EntityEmbeddingEncoder(**QUICK).fit(FRAME[COLUMNS], FRAME["y"])
+@pytest.mark.parametrize("unknown", ["value", "warn", "error"])
+@pytest.mark.parametrize("output", ["default", "pandas", "polars"])
+def test_a_plain_encoder_transforms_dask_frames(output, unknown, monkeypatch):
+    plain = EntityEmbeddingEncoder(handle_unknown=unknown, **QUICK)
+    plain.set_output(transform=output).fit(FRAME[COLUMNS], FRAME["y"])
     lazy = frame(3)[COLUMNS]
-    features = plain.transform(lazy)
+    with monkeypatch.context() as patched, warnings.catch_warnings():
+        warnings.simplefilter("error")  # no values are made up to look at
+        patched.setattr(type(lazy), "compute", None)  # nothing is computed
+        features = plain.transform(lazy)
     assert features.npartitions == 3
     expected = plain.set_output(transform="pandas").transform(FRAME[COLUMNS])
     found = features.compute()
@@ -245,6 +255,17 @@ def test_a_persisted_fit_leaves_no_files_and_no_group(client):
     encoder.fit(lazy[COLUMNS], lazy["y"])
     assert files() == before
     encoder.fit(lazy[COLUMNS], lazy["y"])  # once more, in the same processes
+
+
+def test_a_cluster_without_workers_is_told(monkeypatch):
+    monkeypatch.setattr(_cluster, "_MOST_ALONE", 1)
+    with (
+        LocalCluster(n_workers=0, dashboard_address=None) as own,
+        Client(own) as client,
+    ):
+        lazy, encoder = frame(2), DaskEntityEmbeddingEncoder(client=client, **QUICK)
+        with pytest.raises(DistributedFitError, match="no workers for 1 s"):
+            encoder.fit(lazy[COLUMNS], lazy["y"])
 
 
 def test_wrong_collections_are_told(client):

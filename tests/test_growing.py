@@ -11,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import r2_score
 
 from sk_entity import EntityEmbeddingEncoder
-from sk_entity._fitting import stream
+from sk_entity._fitting import encoded, stream
 from sk_entity._fitting.sources import frames_of
 from sk_entity._fitting.spool import READ_ROWS
 from sk_entity._learning import batches
@@ -247,7 +247,7 @@ def test_reading_a_file_holds_a_batch_and_not_what_is_ahead(tmp_path):
 
 
 def test_a_stream_keeps_the_largest_cells_of_a_cross(table, monkeypatch):
-    monkeypatch.setattr(stream, "MOST_CELLS", 4)
+    monkeypatch.setattr(encoded, "MOST_CELLS", 4)
     monkeypatch.setattr(stream, "SAMPLE_ROWS", 4000)
     table = table.drop(columns=["w", "g"])
     pair = ["entity_0", "entity_1"]

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sk_entity._features.curves import KNOTS, TargetCurve
+from sk_entity._features.curves import TargetCurve
 from sk_entity._features.extras import Extras
 from sk_entity._features.prediction import Predictor
 from sk_entity._features.scaling import NumericScaler, Scaling
+from sk_entity._features.smoothing import KNOTS
 from sk_entity._features.statistics import TableStatistics, TargetStatistic
 from sk_entity._files import require
 from sk_entity._target import Goal, Objective

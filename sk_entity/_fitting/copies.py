@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from sk_entity._choices import Choice
 
 #: The share of rows that have a twin from which on twins are looked at, and how many
-#: different rows there must be: of few, all that are equal may agree.
-_LEAST_TWINS, _LEAST_ROWS = 0.02, 100
+#: different rows there must be: of few, all that are equal may agree by chance.
+_LEAST_TWINS, LEAST_ROWS = 0.02, 100
 #: The share of twins that agree in the target, at least, and how often they would by
 #: chance, at most.
 _COPIES, _CHANCE = 0.999, 0.98
@@ -47,6 +47,7 @@ def find_copies(
     target: NDArray[np.float64],
     codes: NDArray[np.int32],
     numbers: NDArray[np.float64],
+    least: int = LEAST_ROWS,
 ) -> Copies:
     """Find out whether rows are copies of each other.
 
@@ -59,6 +60,8 @@ def find_copies(
     target : ndarray of shape (n_rows, n_outputs)
     codes : ndarray of shape (n_rows, n_categorical), int32
     numbers : ndarray of shape (n_rows, n_numeric)
+    least : int, default=100
+        Different rows that there must be.
     """
     columns = [*codes.T, *numbers.T]
     frame = pd.DataFrame(dict(enumerate(columns)))
@@ -66,7 +69,7 @@ def find_copies(
     n_rows, n_different = len(number), len(first)
     size = np.bincount(number, minlength=n_different)
     share = float((size[number] > 1).mean()) if n_rows else 0.0
-    if share < _LEAST_TWINS or n_different < _LEAST_ROWS:
+    if share < _LEAST_TWINS or n_different < least:
         return Copies(None, share)
     order = np.argsort(number, kind="stable")
     twins = number[order][1:] == number[order][:-1]

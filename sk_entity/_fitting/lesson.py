@@ -12,7 +12,7 @@ from sk_entity._categories import Codes, FrameCoder
 from sk_entity._choices import Choice
 from sk_entity._columns import Header
 from sk_entity._features import Folds
-from sk_entity._fitting.copies import Copies, find_copies
+from sk_entity._fitting.copies import LEAST_ROWS, find_copies
 from sk_entity._fitting.folds import check_folds
 from sk_entity._fitting.order import Order, find_order
 from sk_entity._fitting.plan import categorical_names
@@ -131,24 +131,17 @@ def read_lesson(
         choices = order.choices(split=in_time)
     copies = None
     if drawn and not in_time:
-        found = _copies(objective, values, codes, numbers)
+        # There are no more folds than different rows.
+        least = LEAST_ROWS if cv == "auto" else max(LEAST_ROWS, int(cv))
+        target_of = np.nan_to_num(values.reshape(len(values), -1))
+        whole = codes.known().whole()
+        found = find_copies(target_of, whole, numbers, least)
         choices += found.choices()
         copies = group = found.number
     fold, folds = check_folds(
         cv, target, weight, groups=groups, copies=copies, in_time=in_time, seed=seed
     )
     return Lesson(objective, values, fold, folds, group, choices)
-
-
-def _copies(
-    objective: Objective,
-    values: NDArray[np.float64],
-    codes: Codes,
-    numbers: NDArray[np.float64],
-) -> Copies:
-    """Find out whether rows are copies of each other."""
-    target = np.nan_to_num(values.reshape(len(values), -1))
-    return find_copies(target, codes.known().whole(), numbers)
 
 
 def _order(

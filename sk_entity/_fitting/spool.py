@@ -78,6 +78,18 @@ def row_dtype(n_categorical: int, n_numeric: int) -> np.dtype[Any]:
     )
 
 
+def recoded(
+    target: NDArray[np.float64], classes: dict[float, int]
+) -> NDArray[np.float64]:
+    """Return the class of each target that was written; without any, as they are."""
+    if not classes:
+        return target
+    written = np.asarray(sorted(classes))
+    of = np.asarray([classes[value] for value in written.tolist()], dtype=np.float64)
+    found: NDArray[np.float64] = of[np.searchsorted(written, target)]
+    return found
+
+
 class Spool:
     """Encoded rows in a file, written once and read a block at a time.
 
@@ -124,11 +136,7 @@ class Spool:
         rows = rows.copy()
         for j, code in enumerate(self._codes):
             rows["codes"][:, j] = code[rows["codes"][:, j]]
-        if self._classes:
-            written = np.asarray(sorted(self._classes))
-            place = np.searchsorted(written, rows["target"])
-            of = np.asarray([self._classes[value] for value in written.tolist()])
-            rows["target"] = of[place]
+        rows["target"] = recoded(rows["target"], self._classes)
         return rows
 
     def recode(self, codes: list[NDArray[np.int32]], classes: dict[float, int]) -> None:

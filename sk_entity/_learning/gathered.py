@@ -64,16 +64,16 @@ class GatheredRows(torch.utils.data.Dataset[Any]):
     ----------
     read : callable
         From a part that is here, and its first and last row, to encoded rows.
+    share : Share
     to_tensors : callable
         Makes `TensorRows` of them.
-    share : Share
     """
 
     def __init__(
         self,
         read: Callable[[int, int, int], NDArray[Any]],
-        to_tensors: Callable[[NDArray[Any]], TensorRows],
         share: Share,
+        to_tensors: Callable[[NDArray[Any]], TensorRows],
     ) -> None:
         self._read, self._to_tensors, self._share = read, to_tensors, share
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,8 @@ from numpy.typing import NDArray
 from sk_entity._categories import Layout
 from sk_entity._features import Folds, NumericScaler, Predictor, Scaling
 from sk_entity._learning.axes import turn
-from sk_entity._learning.batches import RowSource, SpooledRows, TensorRows
+from sk_entity._learning.batches import RowSource, TensorRows
 from sk_entity._learning.building import build_module, build_net
-from sk_entity._learning.gathered import GatheredRows, Share
 from sk_entity._learning.isolation import isolated
 from sk_entity._learning.net import EntityNet, diverged
 from sk_entity._learning.predicting import learn_predictor
@@ -84,8 +82,9 @@ def train(
         return _learn(dataset, task, settings, start, seed, workers, progress)
 
 
-def train_spooled(
-    spool: Any,
+def train_encoded(
+    source: Callable[[Callable[[NDArray[Any]], TensorRows]], RowSource],
+    some: NDArray[Any],
     counts: Sequence[NDArray[np.float64]],
     *,
     layout: Layout,
@@ -95,68 +94,19 @@ def train_spooled(
     seed: int,
     progress: Progress,
 ) -> Trained:
-    """Train from rows on disk.
+    """Train from rows that are not all in memory.
 
     Parameters
     ----------
-    spool : Spool
-        Rows with the fields of `Rows`.
+    source : callable
+        From what makes tensors of rows to what gives them, a chunk at a time.
+    some : ndarray
+        Rows with the fields of `Rows`, a sample: they scale numbers and target.
     counts : list of ndarray of shape (n_codes,)
         Weight of the rows behind each row of each table.
     layout, folds, objective, settings, seed, progress
         As `train`.
     """
-    sample = spool.sample(_SCALING_ROWS)
-    plan = (layout, folds, objective, settings, seed, progress)
-    return _train_source(partial(SpooledRows, spool), sample, counts, *plan)
-
-
-def train_gathered(
-    read: Callable[[int, int, int], NDArray[Any]],
-    share: Share,
-    sample: NDArray[Any],
-    counts: Sequence[NDArray[np.float64]],
-    *,
-    layout: Layout,
-    folds: Folds,
-    objective: Objective,
-    settings: Settings,
-    seed: int,
-    progress: Progress,
-) -> Trained:
-    """Train from rows in files of several processes, in each of them alike.
-
-    Parameters
-    ----------
-    read : callable
-        From a part that is here, and its first and last row, to rows.
-    share : Share
-        Who has which part.
-    sample : ndarray
-        Some rows of all parts, the same everywhere.
-    counts, layout, folds, objective, settings, seed, progress
-        As `train_spooled`.
-    """
-
-    def gathered(to_tensors: Callable[[NDArray[Any]], TensorRows]) -> GatheredRows:
-        return GatheredRows(read, to_tensors, share)
-
-    plan = (layout, folds, objective, settings, seed, progress)
-    return _train_source(gathered, sample, counts, *plan)
-
-
-def _train_source(
-    source: Callable[..., RowSource],
-    some: NDArray[Any],
-    counts: Sequence[NDArray[np.float64]],
-    layout: Layout,
-    folds: Folds,
-    objective: Objective,
-    settings: Settings,
-    seed: int,
-    progress: Progress,
-) -> Trained:
-    """Train from what gives rows a chunk at a time; a sample scales them."""
     with isolated(seed) as workers:
         sample = Rows.of(some)
         scaling = _scaling(sample, objective)

@@ -1,6 +1,7 @@
 """A cluster's partitions and workers: who does what, and what if one dies."""
 
 import socket
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -9,8 +10,8 @@ from distributed import Client, wait
 
 from sk_entity.exceptions import DistributedFitError
 
-#: Seconds between two looks at the cluster.
-_LOOK = 0.5
+#: Seconds between two looks at the cluster, and without any worker, at most.
+_LOOK, _MOST_ALONE = 0.5, 60
 
 #: A `distributed.Future`.
 Task = Any
@@ -40,11 +41,18 @@ def results_of(
 def watch(client: Client, futures: Sequence[Task], pinned: Sequence[str]) -> None:
     """Wait for tasks, and raise as `results_of`; whatever happens, none runs on."""
     try:
-        left = set(futures)
+        left, seen = set(futures), time.monotonic()
         while left:
             with suppress(TimeoutError):
                 left = set(wait(list(left), _LOOK, return_when="FIRST_COMPLETED")[1])
-            lost = sorted(set(pinned) - set(client.nthreads()))
+            alive = set(client.nthreads())
+            seen = time.monotonic() if alive else seen
+            if time.monotonic() - seen > _MOST_ALONE:
+                raise DistributedFitError(
+                    f"The cluster has had no workers for {_MOST_ALONE} s. Start some, "
+                    "and fit again."
+                )
+            lost = sorted(set(pinned) - alive)
             if lost:
                 raise DistributedFitError(
                     f"Workers {lost} are gone: they died, or were killed, for example "

@@ -11,12 +11,15 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sk_entity._encoder import EntityEmbeddingEncoder
-from sk_entity._fitting import parts
+from sk_entity._fitting.crossfitted import Fitted, features_of_part
+from sk_entity._fitting.parts import Part
 from sk_entity._lazy import is_lazy
 from sk_entity.dask._fit import Collections, fit_collections
 
 
-class DaskEntityEmbeddingEncoder(EntityEmbeddingEncoder):
+class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
+    EntityEmbeddingEncoder, auto_wrap_output_keys=None
+):
     """Learned vectors for categorical columns of Dask data frames.
 
     The conventions are those of ``lightgbm.dask`` and ``xgboost.dask``: the same
@@ -112,11 +115,11 @@ class DaskEntityEmbeddingEncoder(EntityEmbeddingEncoder):
         self._fit(X, y, sample_weight, groups)
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> parts.Fitted:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Fitted:
         given = _collections(X, y, sample_weight, groups)
         parameters = self._plain()._checked_parameters()
         parameters.check_streaming("fit of a Dask collection")
-        fitted = fit_collections(self._client, parameters, given, "pandas")
+        fitted = fit_collections(self._client, parameters, given)
         self._learned = fitted.learned
         return fitted
 
@@ -154,7 +157,7 @@ class DaskEntityEmbeddingEncoder(EntityEmbeddingEncoder):
             for number, (x, _, _, group) in enumerate(given.columns)
         ]
         return dd.from_delayed(
-            lazy, meta=self.transform(X._meta_nonempty).iloc[:0], divisions=X.divisions
+            lazy, meta=self.transform(X._meta), divisions=X.divisions
         )
 
     def transform(self, X: Any) -> Any:
@@ -204,9 +207,9 @@ class DaskEntityEmbeddingEncoder(EntityEmbeddingEncoder):
         return (*found[:2], state, *found[3:])
 
 
-def _features(fitted: parts.Fitted, number: int, X: pd.DataFrame, groups: Any) -> Any:
-    part = parts.Part(number, X, y=pd.Series(dtype=float), groups=groups)
-    return parts.features_of_part(fitted, "pandas", part)
+def _features(fitted: Fitted, number: int, X: pd.DataFrame, groups: Any) -> Any:
+    part = Part(number, X, y=pd.Series(dtype=float), groups=groups)
+    return features_of_part(fitted, part)
 
 
 def _collections(X: Any, y: Any, sample_weight: Any, groups: Any) -> Collections:

@@ -5,6 +5,7 @@ import shutil
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from dask.delayed import delayed
 from distributed import Client, get_worker
 from numpy.typing import NDArray
 
-from sk_entity._fitting import parts
+from sk_entity._fitting import crossfitted, parts
+from sk_entity._fitting.encoded import SAMPLE_ROWS, choose, plan_of
+from sk_entity._fitting.part_files import PartFiles, share_of_sample, write_part
 from sk_entity._fitting.plan import Plan
-from sk_entity._fitting.stream import SAMPLE_ROWS
 from sk_entity._parameters import Parameters
 from sk_entity._progress import Progress
 from sk_entity._validation import fresh_seed
@@ -50,8 +52,8 @@ def _part(number: int, *given: Any) -> parts.Part:
 
 
 def fit_collections(
-    client: Client, parameters: Parameters, given: Collections, container: str
-) -> parts.Fitted:
+    client: Client, parameters: Parameters, given: Collections
+) -> crossfitted.Fitted:
     """Learn from partitions where they lie.
 
     Parameters
@@ -59,13 +61,11 @@ def fit_collections(
     client : Client
     parameters : Parameters
     given : Collections
-    container : str
-        The kind of output that is asked for.
     """
     seed, make = fresh_seed(parameters.random_state), delayed(_part)
     lazy = [make(i, *columns) for i, columns in enumerate(given.columns)]
     read = delayed(parts.summarize)
-    futures = client.compute([read(parameters, container, seed, part) for part in lazy])
+    futures = client.compute([read(parameters, seed, part) for part in lazy])
     summary = reduced(client, parts.merge_summaries, futures)
     if summary is None:
         raise ValueError("fit got no rows: all partitions are empty.")
@@ -97,7 +97,9 @@ class _Job:
     folder: str
 
 
-def _learn(client: Client, job: _Job, lazy: Sequence[Any], seed: int) -> parts.Fitted:
+def _learn(
+    client: Client, job: _Job, lazy: Sequence[Any], seed: int
+) -> crossfitted.Fitted:
     addresses, n_rows = job.addresses, job.summary.n_rows
     reader = client.scatter(job.reader, broadcast=True)
     write = delayed(_write)
@@ -110,11 +112,11 @@ def _learn(client: Client, job: _Job, lazy: Sequence[Any], seed: int) -> parts.F
         for n, rank in job.owner.items()
     ]
     paths = dict(zip(job.owner, results_of(client, futures, addresses), strict=True))
-    wanted = parts.share_of_sample(n_rows, SAMPLE_ROWS)
+    wanted = share_of_sample(n_rows, SAMPLE_ROWS)
     n_columns = len(job.reader.coder.schema.categorical)
     shape = (n_columns, len(job.reader.coder.schema.numeric))
     of_rank = [
-        parts.PartFiles(
+        PartFiles(
             {n: paths[n] for n, rank in job.owner.items() if rank == r}, n_rows, *shape
         )
         for r in range(len(addresses))
@@ -139,24 +141,29 @@ def _learn(client: Client, job: _Job, lazy: Sequence[Any], seed: int) -> parts.F
     sampled = on_workers(_sample, wanted)
     by_part = {n: rows for some in sampled for n, rows in some.items()}
     sample = np.concatenate([by_part[n] for n in sorted(by_part)])
-    plan = parts.make_plan(job.parameters, job.reader, job.objective, sample)
-    port = client.submit(free_port, workers=[addresses[0]], pure=False).result()
+    plan = plan_of(
+        job.parameters, job.reader.header, job.reader.coder, job.objective, sample
+    )
+    first = client.submit(free_port, workers=[addresses[0]], pure=False)
+    (port,) = results_of(client, [first], addresses[:1])
     meeting = (host_of(addresses[0]), port)
     shared = client.scatter((plan, sample), broadcast=True)
     trained, *_ = on_workers(_train, shared, job.owner, n_rows, meeting, seed)
-    chosen = parts.choose(plan, sample, trained, seed)
+    chosen = choose(plan, sample, trained, seed)
     crosses = [(a, b) for a, b in (c.columns for c in chosen[0].crosses)]
     found = on_workers(_statistics, shared, trained.scaling, crosses)
     statistics = found[0]
     for other in found[1:]:
-        statistics = parts.merge_statistics(statistics, other)
-    return parts.finish(plan, job.reader, trained, chosen, statistics, job.summary)
+        statistics = crossfitted.merge_statistics(statistics, other)
+    return crossfitted.finish(
+        plan, job.reader, trained, chosen, statistics, job.summary
+    )
 
 
 def _write(reader: parts.Reader, part: parts.Part, folder: str) -> str:
     path = os.path.join(get_worker().local_directory, folder)
     os.makedirs(path, exist_ok=True)
-    return parts.write_part(reader, part, path)
+    return write_part(reader, part, path)
 
 
 def _clear(folder: str, dask_worker: Any) -> None:
@@ -165,7 +172,7 @@ def _clear(folder: str, dask_worker: Any) -> None:
 
 
 def _sample(
-    rank: int, files: parts.PartFiles, wanted: dict[int, int]
+    rank: int, files: PartFiles, wanted: dict[int, int]
 ) -> dict[int, NDArray[Any]]:
     """Return the first rows of each part here: its rows are in random order."""
     return {n: files.read(n, 0, wanted[n]) for n in files.paths}
@@ -173,7 +180,7 @@ def _sample(
 
 def _train(
     rank: int,
-    files: parts.PartFiles,
+    files: PartFiles,
     shared: tuple[Plan, NDArray[Any]],
     owner: dict[int, int],
     n_rows: dict[int, int],
@@ -181,15 +188,14 @@ def _train(
     seed: int,
 ) -> "Trained | None":
     """Train with the others; the first one returns what all have."""
-    from sk_entity._learning.gathered import Share, together
-    from sk_entity._learning.trainer import train_gathered
+    from sk_entity._learning.gathered import GatheredRows, Share, together
+    from sk_entity._learning.trainer import train_encoded
 
     plan, sample = shared
-    share: Share = Share(rank, owner, n_rows)
+    share = Share(rank, owner, n_rows)
     with together(*meeting, rank, share.size):
-        trained = train_gathered(
-            files.read,
-            share,
+        trained = train_encoded(
+            partial(GatheredRows, files.read, share),
             sample,
             [part.vocabulary.code_counts for part in plan.coder.coders],
             layout=plan.layout,
@@ -204,10 +210,10 @@ def _train(
 
 def _statistics(
     rank: int,
-    files: parts.PartFiles,
+    files: PartFiles,
     shared: tuple[Plan, NDArray[Any]],
     scaling: Any,
     crosses: Sequence[tuple[int, int]],
 ) -> list[Any]:
     plan, _ = shared
-    return parts.statistics_by_fold(plan, files.blocks(), scaling, crosses)
+    return crossfitted.statistics_by_fold(plan, files.blocks(), scaling, crosses)

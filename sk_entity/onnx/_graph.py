@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sk_entity._features import NumericScaler, Predictor
-from sk_entity._features.curves import KNOTS, TargetCurve
+from sk_entity._features.curves import TargetCurve
 from sk_entity._features.scaling import SOFT_LIMIT
+from sk_entity._features.smoothing import KNOTS
 from sk_entity._features.statistics import TargetStatistic
 from sk_entity._learned import Learned
 from sk_entity._target import Goal, Units
