@@ -93,7 +93,7 @@ class OutputContainer:
         # pandas makes UTF-8 of names, which not every name is.
         passed = [column.rename(None) for column in self._passed]
         frame = pd.concat([learned, *passed], axis=1)
-        frame.columns = pd.Index(self._names, dtype=object)
+        frame.columns = pd.Index(self._names)
         return frame
 
     def _polars(self) -> Any:
