@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from threading import Lock
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import ref
 
 import numpy as np
 import pandas as pd
@@ -187,7 +187,10 @@ def place_of(known: pd.Index, value: Any) -> int:
 
 
 _lock = Lock()
-_hashed: "WeakValueDictionary[int, pd.Index]" = WeakValueDictionary()
+#: References without callbacks, by id: an interrupt that a callback hears is lost.
+_hashed: "dict[int, ref[pd.Index]]" = {}
+#: References that are kept before those to nothing are dropped.
+_MOST_HASHED = 4096
 
 
 def hashed(index: pd.Index) -> pd.Index:
@@ -195,10 +198,14 @@ def hashed(index: pd.Index) -> pd.Index:
 
     pandas 2 shows other threads a table that is still being filled.
     """
-    if _hashed.get(id(index)) is not index:
+    known = _hashed.get(id(index))
+    if known is None or known() is not index:
         with _lock:
             index.get_indexer(index[:1])
-            _hashed[id(index)] = index
+            if len(_hashed) >= _MOST_HASHED:
+                for key in [key for key, to in _hashed.items() if to() is None]:
+                    del _hashed[key]
+            _hashed[id(index)] = ref(index)
     return index
 
 
