@@ -7,7 +7,7 @@ vectors are a table (`_table`), and features are looked up in it (`_features`). 
 
 import copyreg
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -22,6 +22,7 @@ from sk_entity._display import DOCS, summary, with_summary
 from sk_entity._fitting import (
     Given,
     TrainingRows,
+    check_rereadable,
     check_training,
     learn,
     learn_stream,
@@ -464,15 +465,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             As for :meth:`fit`.
         classes : array-like of shape (n_classes,) or None, default=None
             All class labels, for the first call, if its rows do not hold them all.
-        sample_weight : array-like of shape (n_rows,) or None, default=None
-            How many rows each row stands for.
-        groups : array-like of shape (n_rows,) or None, default=None
-            Rows of one group stay in one fold, and count as one row where
-            ``embedding_dim="auto"`` and ``crosses="auto"`` ask how much rows tell.
-        offset : array-like of shape (n_rows,), str or None, default=None
-            Added to the net's raw output, so that vectors learn what it leaves over:
-            the log of the exposure of a count, or the raw score of another model. A
-            str names a column of X, which stays an input.
+        sample_weight, groups, offset
+            As for :meth:`fit`.
 
         Returns
         -------
@@ -537,17 +531,48 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             ``pretrained``, ``early_stopping``, ``warm_start``, a ``cv`` that is neither
             an int nor None, or a loss of several columns, of none or of your own.
         """
-        parameters = self._checked_parameters()
-        parameters.check_streaming()
-        self._learned = learn_stream(
-            parameters,
-            source,
-            target,
-            sample_weight=sample_weight,
-            groups=groups,
-            container=output_kind(self),
-        )
+        self._learn_stream("fit_stream", source, target, sample_weight, groups)
         return self
+
+    def fit_transform_stream(
+        self,
+        source: Any,
+        target: str,
+        *,
+        sample_weight: str | None = None,
+        groups: str | None = None,
+    ) -> Iterator[Any]:
+        """Learn as :meth:`fit_stream`; give the cross-fitted features of the same rows.
+
+        Parameters
+        ----------
+        source, target, sample_weight, groups
+            As for :meth:`fit_stream`. The source is read twice: an iterator is not
+            enough, and a callable must return the same rows again.
+
+        Returns
+        -------
+        features : iterator of ndarray or DataFrame of shape (n_rows, n_columns_out)
+            Of each batch, in their order, read and looked up as it is asked for.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`fit_stream`; and at the end, if there are more rows or fewer.
+        """
+        name = "fit_transform_stream"
+        check_rereadable(source, name)
+        return self._learn_stream(name, source, target, sample_weight, groups)()
+
+    def _learn_stream(
+        self, name: str, source: Any, *columns: Any
+    ) -> Callable[[], Iterator[Any]]:
+        parameters = self._checked_parameters()
+        parameters.check_streaming(name)
+        self._learned, features = learn_stream(
+            parameters, source, *columns, container=output_kind(self)
+        )
+        return features
 
     def fit_transform(
         self,
@@ -572,15 +597,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         y : array-like of shape (n_rows,) or (n_rows, n_targets)
             Floats for regression; strings, integers or bools for classification. Of
             several columns, which may be of several kinds, values may be missing.
-        sample_weight : array-like of shape (n_rows,) or None, default=None
-            How many rows each row stands for.
-        groups : array-like of shape (n_rows,) or None, default=None
-            Rows of one group stay in one fold, and count as one row where
-            ``embedding_dim="auto"`` and ``crosses="auto"`` ask how much rows tell.
-        offset : array-like of shape (n_rows,), str or None, default=None
-            Added to the net's raw output, so that vectors learn what it leaves over:
-            the log of the exposure of a count, or the raw score of another model. A
-            str names a column of X, which stays an input.
+        sample_weight, groups, offset
+            As for :meth:`fit`.
 
         Returns
         -------

@@ -11,13 +11,15 @@ def is_lazy(X: Any) -> bool:
     return hasattr(X, "__dask_graph__") and hasattr(X, "map_partitions")
 
 
-def transform_lazily(learned: "Learned", X: Any) -> Any:
+def transform_lazily(learned: "Learned", X: Any, held: Any = None) -> Any:
     """Return the features of a Dask frame, which is not computed.
 
     Parameters
     ----------
     learned : Learned
     X : dask DataFrame of shape (n_rows, n_columns)
+    held : distributed.Future of a Learned, or None, default=None
+        What is on the workers already; None: the graph carries it.
 
     Returns
     -------
@@ -28,7 +30,8 @@ def transform_lazily(learned: "Learned", X: Any) -> Any:
 
     meta = _transform(X._meta, learned)
     # As one node of the graph: partitions share it.
-    return X.map_partitions(_transform, delayed(learned, pure=False), meta=meta)
+    shared = delayed(learned if held is None else held, pure=False)
+    return X.map_partitions(_transform, shared, meta=meta)
 
 
 def _transform(part: Any, learned: "Learned") -> Any:

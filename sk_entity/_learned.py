@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sk_entity._categories import Codes, FrameCoder, tell
 from sk_entity._choices import Choice
 from sk_entity._columns import Header, read_numbers
-from sk_entity._features import Extras, Lookup, Scaling
+from sk_entity._features import ByFold, Extras, Lookup, Scaling
 from sk_entity._output import OutputContainer
 from sk_entity._row import RowReader
 from sk_entity._table import EmbeddingTable
@@ -179,7 +179,7 @@ class Learned:
         codes: Codes,
         container: str,
         *,
-        lookup: Lookup | None = None,
+        lookup: Lookup | ByFold | None = None,
         fold: int | NDArray[np.int32] = -1,
     ) -> Any:
         """Return the features of rows.
@@ -191,7 +191,7 @@ class Learned:
         frame : DataFrame of shape (n_rows, n_columns)
         codes : Codes
         container : {"default", "pandas", "polars"}
-        lookup : Lookup or None, default=None
+        lookup : Lookup, ByFold or None, default=None
             None: what new rows read.
         fold : int or ndarray of shape (n_rows,), default=-1
             The tables of each row.

@@ -330,3 +330,37 @@ def test_a_fit_whose_worker_dies_ends(seed):
         (found,) = outcome
         assert found == "fitted" or "gone" in found or "lost the others" in found
         assert (found == "fitted") == hasattr(encoder, "embeddings_")
+
+
+def test_partitions_of_files_stay_as_they_are(client, tmp_path):
+    """Dask would join partitions of files, of y more than of X."""
+    for k, part in enumerate(np.array_split(np.arange(N), 6)):
+        FRAME.iloc[part].assign(**{f"wide_{i}": 0.5 for i in range(30)}).to_parquet(
+            tmp_path / f"part_{k}.parquet"
+        )
+    rows = dd.read_parquet(tmp_path)
+    encoder = DaskEntityEmbeddingEncoder(client=client, **QUICK)
+    features = encoder.fit_transform(
+        rows[COLUMNS], rows["y"], sample_weight=rows["w"], groups=rows["g"]
+    )
+    assert features.npartitions == 6
+    found = features.compute()
+    np.testing.assert_array_equal(found.index, FRAME.index)
+    lazy = frame(6)
+    same = DaskEntityEmbeddingEncoder(client=client, **QUICK).fit_transform(
+        lazy[COLUMNS], lazy["y"], sample_weight=lazy["w"], groups=lazy["g"]
+    )
+    pd.testing.assert_frame_equal(found, same.compute())
+
+
+def test_graphs_do_not_carry_what_was_learned(client):
+    """Whoever looks features up finds the tables on the workers."""
+    data = make_entities(20_000, n_categories=(15_000,), random_state=0)
+    lazy = dd.from_pandas(data.X.assign(y=data.y), npartitions=2).persist()
+    encoder = DaskEntityEmbeddingEncoder(client=client, max_epochs=1, random_state=0)
+    features = encoder.fit_transform(lazy[list(data.X)], lazy["y"])
+    size = len(pickle.dumps(encoder.to_local()))
+    for some in (features, encoder.transform(lazy[list(data.X)])):
+        graph = some.optimize().__dask_graph__()
+        assert len(pickle.dumps(dict(graph))) < size / 4
+        assert len(some) == 20_000

@@ -23,7 +23,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from steps import interrupted_at_each_step
 
 from sk_entity import EntityEmbeddingEncoder
-from sk_entity._fitting.batches import StreamReader
+from sk_entity._fitting.batches import Columns, StreamReader
 from sk_entity._fitting.spool import OwnFile
 from sk_entity._learning.isolation import isolated
 from sk_entity._learning.net import EntityNet
@@ -137,7 +137,7 @@ def test_an_interrupt_comes_through(method):
 
 def test_an_interrupt_at_any_step_closes_the_file():
     def spool():
-        with StreamReader("y", None, None, 0, 0, numbers=True) as reader:
+        with StreamReader(Columns("y", None, None), 0, 0, numbers=True) as reader:
             reader.open(1, 1)
             for frame, _ in reader.batches([pd.DataFrame({"c": [1], "y": [2.0]})]):
                 ones = np.ones((len(frame), 1))

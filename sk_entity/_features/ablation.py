@@ -1,4 +1,4 @@
-"""The prediction of rows as it is, and as it is when a column is not known."""
+"""The prediction of rows as it is, and as it is when a column says nothing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_entity._categories import UNKNOWN, Bags, by_column
+from sk_entity._categories import Bags, by_column
 from sk_entity._features.lookup import look_up
 from sk_entity._features.prediction import Predictor
 
@@ -32,7 +32,6 @@ class Ablation:
         bags: Sequence[Bags | None],
         predictor: Predictor,
     ) -> None:
-        self._tables = [tables[t] for t in table_of]
         self._cells = by_column(tables, table_of, bags)
         self._predictor = predictor
 
@@ -52,7 +51,7 @@ class Ablation:
         table : int or ndarray of shape (n_rows,), default=-1
             What each row reads; -1: what saw all rows.
         without : int or None, default=None
-            A column of which all cells are as if they were unknown.
+            A column of which all cells have the mean of their vectors.
 
         Returns
         -------
@@ -60,6 +59,7 @@ class Ablation:
         """
         vectors = look_up(self._cells, cells, table)
         if without is not None:
-            unknown = self._tables[without][table, UNKNOWN]
-            vectors[without] = np.broadcast_to(unknown, vectors[without].shape)
+            # Not the unknown one, which would move predictions as a whole.
+            mean = vectors[without].mean(axis=0)
+            vectors[without] = np.broadcast_to(mean, vectors[without].shape)
         return self._predictor.predict(vectors, numeric, table)

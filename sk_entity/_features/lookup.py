@@ -156,6 +156,43 @@ class Lookup:
         return blocks + self.extras.of_rows(cells, table, vectors, numeric)
 
 
+class ByFold:
+    """Features of rows, each looked up in what never saw its fold.
+
+    Takes the place of one `Lookup` of several tables where what was learned beside the
+    vectors is apart for each fold.
+
+    Parameters
+    ----------
+    lookups : list of Lookup
+        Of each fold.
+    """
+
+    def __init__(self, lookups: Sequence[Lookup]) -> None:
+        self._lookups = lookups
+
+    @property
+    def reads_numbers(self) -> bool:
+        """Whether features depend on the numeric columns."""
+        return any(lookup.reads_numbers for lookup in self._lookups)
+
+    def write(
+        self,
+        out: NDArray[Any],
+        codes: Codes,
+        table: int | NDArray[Any],
+        numeric: NDArray[np.float64],
+        n_threads: int = 1,
+    ) -> None:
+        """Write the features of rows, as `Lookup.write`; ``table`` is their fold."""
+        for k, lookup in enumerate(self._lookups):
+            own = np.flatnonzero(table == k)
+            found = np.empty((len(own), out.shape[1]), out.dtype)
+            cells = Codes(codes.numbers[own], codes.bags)
+            lookup.write(found, cells, 0, numeric[own], n_threads)
+            out[own] = found
+
+
 def look_up(
     tables: Sequence[NDArray[np.float32]],
     codes: NDArray[np.int32],

@@ -17,7 +17,7 @@ def worth_of_columns(
     """Return how much worse the prediction is without each column's vectors.
 
     The squared error, in units of the target's variance, rises by so much when a
-    column's vectors give way to that of unknown values: a permutation importance
+    column's vectors give way to their mean: a permutation importance
     without the chance of a permutation.
 
     Parameters

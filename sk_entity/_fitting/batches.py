@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sk_entity._categories import Hashing
-from sk_entity._fitting.sources import FileError, frames_of, take_column
+from sk_entity._fitting.sources import take_column
 from sk_entity._fitting.spool import OwnFile, Spool
 from sk_entity._target.log import TargetLog
 
@@ -17,14 +18,66 @@ from sk_entity._target.log import TargetLog
 _OF_FOLDS = 0x70_6C_69_65
 
 
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a stream that are no inputs, by name."""
+
+    target: str
+    sample_weight: str | None
+    groups: str | None
+
+    def inputs(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return all other columns of a batch."""
+        names = (self.target, self.sample_weight, self.groups)
+        return frame.drop(columns=[name for name in names if name is not None])
+
+
+class DrawnFolds:
+    """The folds of rows that come a batch at a time: the same when they come again.
+
+    Parameters
+    ----------
+    groups : str or None
+        A column; a group has the same fold in every batch.
+    n_folds : int
+        0: no folds.
+    seed : int
+    """
+
+    def __init__(self, groups: str | None, n_folds: int, seed: int) -> None:
+        self._groups, self._n_folds, self._seed = groups, n_folds, seed
+        # Not the seed alone: whoever draws data from it would find folds in the data.
+        self._generator = np.random.default_rng([seed, _OF_FOLDS])
+
+    def of(self, frame: pd.DataFrame) -> NDArray[np.int64]:
+        """Return the fold of each row of the next batch."""
+        if not self._n_folds:
+            return np.zeros(len(frame), dtype=np.int64)
+        if self._groups is None:
+            return self._generator.integers(self._n_folds, size=len(frame))
+        column = take_column(frame, self._groups, "groups")
+        buckets = Hashing(self._n_folds, self._seed).buckets(column)
+        return buckets.fillna(0).to_numpy(dtype=np.int64)
+
+
+@contextmanager
+def naming(place: str) -> Iterator[None]:
+    """Say in errors from which batch they are."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        kind = type(error)
+        if kind.__module__.split(".")[0] not in ("builtins", "sk_entity"):
+            kind = ValueError
+        raise kind(f"In {place}: {error}") from error
+
+
 class StreamReader:
     """Splits batches into inputs, target, weight and fold, and spools them.
 
     Parameters
     ----------
-    target : str
-    sample_weight, groups : str or None
-        Columns.
+    columns : Columns
     n_folds : int
         0: no folds.
     seed : int
@@ -37,28 +90,16 @@ class StreamReader:
     spool : Spool
     weight : float
         Of all rows.
-    place : str
-        Where the batch at hand is from.
     """
 
     def __init__(
-        self,
-        target: str,
-        sample_weight: str | None,
-        groups: str | None,
-        n_folds: int,
-        seed: int,
-        *,
-        numbers: bool,
+        self, columns: Columns, n_folds: int, seed: int, *, numbers: bool
     ) -> None:
-        self._names = (target, sample_weight, groups)
-        self._n_folds, self._seed = n_folds, seed
-        # Not the seed alone: whoever draws data from it would find folds in the data.
-        self._generator = np.random.default_rng([seed, _OF_FOLDS])
+        self._columns = columns
+        self._folds = DrawnFolds(columns.groups, n_folds, seed)
         self._log = TargetLog(numbers)
         self._file = OwnFile()
         self.weight = 0.0
-        self.place = "the source"
 
     def __enter__(self) -> "StreamReader":
         return self
@@ -69,44 +110,19 @@ class StreamReader:
         finally:  # again, if an interrupt came
             self._file.close()
 
-    @contextmanager
-    def naming(self) -> Iterator[None]:
-        """Say in errors from which batch they are."""
-        try:
-            yield
-        except (ValueError, TypeError) as error:
-            if isinstance(error, FileError):
-                raise
-            kind = type(error)
-            if kind.__module__.split(".")[0] not in ("builtins", "sk_entity"):
-                kind = ValueError
-            raise kind(f"In {self.place}: {error}") from error
-
     def open(self, n_categorical: int, n_numeric: int) -> None:
         """Make the spool."""
         self.spool = Spool(self._file.open(), n_categorical, n_numeric)
 
-    def batches(self, source: Any) -> Iterator[tuple[pd.DataFrame, Any]]:
-        """Return the inputs and weights of each batch."""
-        target, sample_weight, groups = self._names
-        for frame, self.place in frames_of(source):
-            self._target = self._log.encode(take_column(frame, target, "target"))
-            self._fold = self._folds(frame, groups)
-            weight = None
-            if sample_weight is not None:
-                weight = take_column(frame, sample_weight, "sample_weight")
-            names = [name for name in self._names if name is not None]
-            yield frame.drop(columns=names), weight
-
-    def _folds(self, frame: pd.DataFrame, groups: str | None) -> NDArray[np.int64]:
-        if not self._n_folds:
-            return np.zeros(len(frame), dtype=np.int64)
-        if groups is None:
-            return self._generator.integers(self._n_folds, size=len(frame))
-        # A group has the same fold in every batch.
-        column = take_column(frame, groups, "groups")
-        buckets = Hashing(self._n_folds, self._seed).buckets(column)
-        return buckets.fillna(0).to_numpy(dtype=np.int64)
+    def take(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, Any]:
+        """Return the inputs and weights of a batch, and keep its target and folds."""
+        columns = self._columns
+        self._target = self._log.encode(take_column(frame, columns.target, "target"))
+        self._fold = self._folds.of(frame)
+        weight = None
+        if columns.sample_weight is not None:
+            weight = take_column(frame, columns.sample_weight, "sample_weight")
+        return columns.inputs(frame), weight
 
     def write(
         self,
@@ -114,7 +130,7 @@ class StreamReader:
         numeric: NDArray[np.float64],
         weight: NDArray[np.float64],
     ) -> None:
-        """Spool the batch that was returned last."""
+        """Spool the batch that was taken last."""
         self.weight += float(weight.sum())
         self.spool.append(
             codes=codes,

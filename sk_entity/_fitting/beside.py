@@ -93,15 +93,21 @@ def learn_beside(
     predictions, choose = None, plan.chooses_crosses and earlier is None
     if trained.predictor is not None and plan.folds.n_folds:
         predictions = _predictions(rows, evidence, trained)
-    if earlier is None:
-        shown, choices = choose_coordinates(plan, trained, evidence, predictions)
-        adds = plan.adds_prediction
-    else:
-        shown, choices = earlier.shown, []
-        adds = earlier.extras.predictor is not None
     judges = np.empty(0, dtype=np.intp)
     if earlier is None and plan.can_try:
         judges = trial_rows(evidence.fold, plan.folds, evidence.weight)
+    if earlier is None:
+        shown, choices, some_speak = choose_coordinates(
+            plan, trained, evidence, predictions
+        )
+        adds = plan.adds_prediction
+        if plan.tries_prediction and len(judges) and not some_speak:
+            # What the net makes of the numbers alone, a booster makes of them itself.
+            adds, nothing = False, float("nan")
+            choices.append(Choice("prediction", "prediction", nothing, nothing, "no"))
+    else:
+        shown, choices = earlier.shown, []
+        adds = earlier.extras.predictor is not None
     extras, of_crosses = learn_extras(
         evidence,
         predict=predictions if choose else None,

@@ -26,11 +26,13 @@ Predictions = Callable[..., NDArray[np.float64]]
 _LEAST_SHARE = 0.1
 #: Standard errors from which on a column says something.
 _CLEAR = 2.0
+#: The same of the clearest of all columns: of thirty of noise, chance makes some clear.
+_SPEAKS = 4.0
 
 
 def choose_coordinates(
     plan: Plan, trained: "Trained", evidence: Evidence, predictions: Predictions | None
-) -> tuple[list[int], list[Choice]]:
+) -> tuple[list[int], list[Choice], bool]:
     """Return how many coordinates of each table are output, and why.
 
     Parameters
@@ -46,6 +48,8 @@ def choose_coordinates(
     shown : list of int
         Of tables whose dimension the user gave, all.
     choices : list of Choice
+    some_speak : bool
+        Whether any column says something; True where nobody can tell.
     """
     dims = plan.layout.dims
     shown = [
@@ -68,7 +72,13 @@ def choose_coordinates(
         )
         if plan.automatic[t]
     ]
-    return shown, choices
+    return shown, choices, _some_speak([z for _, z in worth])
+
+
+def _some_speak(z: Sequence[float]) -> bool:
+    """Whether any column says something, where anybody can tell."""
+    known = [of_column for of_column in z if not np.isnan(of_column)]
+    return not known or max(known) >= _SPEAKS
 
 
 def _leading(shares: NDArray[np.float64]) -> int:

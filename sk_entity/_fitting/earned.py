@@ -45,7 +45,8 @@ def keep_what_earns_it(
     extras = lookup.extras
     n_pairs = sum(not isinstance(cross, TargetCurve) for cross in extras.crosses)
     curves = plan.chooses_crosses and n_pairs < len(extras.crosses)
-    if not (curves or plan.tries_prediction):
+    tries_prediction = plan.tries_prediction and extras.predictor is not None
+    if not (curves or tries_prediction):
         return extras, []
     only_pairs = replace(extras, crosses=extras.crosses[:n_pairs])
     trial = _trial(plan, rows, evidence, lookup, judges, seed)
@@ -62,7 +63,7 @@ def keep_what_earns_it(
         )
         if choices[-1].kept == "no":
             extras = only_pairs
-    if plan.tries_prediction:
+    if tries_prediction:
         choices.append(
             trial.try_without(slice(before, end), "prediction", COSTS_LITTLE)
         )

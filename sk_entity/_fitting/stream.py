@@ -1,25 +1,22 @@
 """Frames that come one after the other -> what is learned."""
 
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sk_entity._categories import FrameCoder
-from sk_entity._choices import Choice
 from sk_entity._columns import Header, read_numbers
-from sk_entity._features import Extras
-from sk_entity._fitting.batches import StreamReader
+from sk_entity._fitting.batches import Columns, DrawnFolds, StreamReader, naming
 from sk_entity._fitting.categories import new_coder
+from sk_entity._fitting.crossfitted import Fitted, finish, statistics_by_fold
 from sk_entity._fitting.encoded import (
     SAMPLE_ROWS,
     check_total,
     choose,
-    merged,
     n_folds_of,
     plan_of,
-    statistics_of,
 )
-from sk_entity._fitting.plan import Plan
+from sk_entity._fitting.sources import frames_of
 from sk_entity._learned import Learned
 from sk_entity._parameters import Parameters
 from sk_entity._progress import HEADS, Progress
@@ -32,19 +29,16 @@ from sk_entity._validation import (
 )
 from sk_entity.exceptions import ColumnError
 
-if TYPE_CHECKING:
-    from sk_entity._learning.task import Trained
-
 
 def learn_stream(
     parameters: Parameters,
     source: Any,
     target: str,
-    *,
     sample_weight: str | None,
     groups: str | None,
+    *,
     container: str,
-) -> Learned:
+) -> tuple[Learned, Callable[[], Iterator[Any]]]:
     """Fit rows of which a batch at a time is in memory.
 
     Parameters
@@ -54,6 +48,12 @@ def learn_stream(
         As `EntityEmbeddingEncoder.fit_stream` takes them.
     container : str
         The kind of output that is asked for.
+
+    Returns
+    -------
+    learned : Learned
+    features : callable
+        Reads the source again, and returns the cross-fitted features of each batch.
     """
     from sk_entity._learning.batches import SpooledRows
     from sk_entity._learning.trainer import train_encoded
@@ -61,8 +61,8 @@ def learn_stream(
     progress = Progress(parameters.verbose)
     seed, n_folds = fresh_seed(parameters.random_state), n_folds_of(parameters)
     numbers = wants_numbers(parameters.loss)
-    columns = (target, sample_weight, groups)
-    with StreamReader(*columns, n_folds, seed, numbers=numbers) as reader:
+    columns = Columns(target, sample_weight, groups)
+    with StreamReader(columns, n_folds, seed, numbers=numbers) as reader:
         header, coder, objective = _read(parameters, source, reader, seed, container)
         spool = reader.spool
         sample = spool.sample(SAMPLE_ROWS)
@@ -79,10 +79,36 @@ def learn_stream(
             progress=progress,
         )
         progress.report(HEADS, "crosses and statistics")
-        beside = _learn_beside(plan, spool, trained, seed)
-        progress.report(1.0, f"{len(spool):,} rows")
-        n_rows = len(spool)
-        return plan.finished(trained, *beside, weight=reader.weight, n_rows=n_rows)
+        chosen = choose(plan, sample, trained, seed)
+        crosses = [(a, b) for a, b in (c.columns for c in chosen[0].crosses)]
+        blocks, n_rows = spool.blocks(SAMPLE_ROWS), len(spool)
+        statistics = statistics_by_fold(plan, blocks, trained.scaling, crosses)
+        progress.report(1.0, f"{n_rows:,} rows")
+        fitted = finish(
+            plan, trained, chosen, statistics, weight=reader.weight, n_rows=n_rows
+        )
+    folds = DrawnFolds(groups, n_folds, seed)
+    return fitted.learned, partial(_features, fitted, source, columns, folds, container)
+
+
+def _features(
+    fitted: Fitted, source: Any, columns: Columns, folds: DrawnFolds, container: str
+) -> Iterator[Any]:
+    """Yield the features of each batch of the rows that were learned from."""
+    n_rows, expected = 0, fitted.learned.n_rows
+    for frame, place in frames_of(source):
+        with naming(place):
+            X, fold = columns.inputs(frame), folds.of(frame)
+            features = fitted.features(X, fold, container)
+        n_rows += len(frame)
+        yield features
+    if n_rows != expected:
+        raise ValueError(
+            f"The source had {expected:,} rows when it was learned from, and "
+            f"{n_rows:,} when it was read again, so that rows were not looked up in the "
+            "fold that does not know them. Features need the same rows in the same "
+            "order: write them to files first."
+        )
 
 
 def _read(
@@ -95,8 +121,9 @@ def _read(
     """Encode all batches into the reader's spool; return what is known of them."""
     header: Header | None = None
     coder: FrameCoder | None = None
-    with reader.naming():
-        for X, weights in reader.batches(source):
+    for frame, place in frames_of(source):
+        with naming(place):
+            X, weights = reader.take(frame)
             if header is None:
                 frame, header = read_input(X)
             else:
@@ -126,17 +153,3 @@ def _open(parameters: Parameters, coder: FrameCoder, reader: StreamReader) -> No
             f"={parameters.categorical_features!r}: there is nothing to learn."
         )
     reader.open(len(schema.categorical), len(schema.numeric))
-
-
-def _learn_beside(
-    plan: Plan, spool: Any, trained: "Trained", seed: int
-) -> tuple[Extras, list[int], list[Choice]]:
-    """Choose by a sample, then learn all statistics from all rows."""
-    chosen, shown, choices = choose(plan, spool.sample(SAMPLE_ROWS), trained, seed)
-    crosses = [(a, b) for a, b in (c.columns for c in chosen.crosses)]
-    extras: Extras | None = None
-    for block in spool.blocks(SAMPLE_ROWS):
-        part = statistics_of(plan, block, trained.scaling, crosses)
-        extras = merged(extras, part)
-    assert extras is not None
-    return replace(extras, predictor=chosen.predictor), shown, choices

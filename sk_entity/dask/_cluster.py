@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from dask.delayed import delayed
 from distributed import Client, wait
 
 from sk_entity.exceptions import DistributedFitError
@@ -77,21 +78,17 @@ def _raise(future: Task) -> None:
     )
 
 
-def reduced(
-    client: Client, merge: Any, futures: Sequence[Task], pinned: Sequence[str] = ()
-) -> Any:
-    """Merge results pair by pair on the workers, and return the last one."""
-    level = list(futures)
-    every = list(level)
+def reduced(client: Client, merge: Any, lazy: Sequence[Any]) -> Any:
+    """Merge what delayed tasks give, pair by pair on the workers; return the last.
+
+    All is one graph, of which Dask merges a pair as soon as it is there: at any time,
+    a worker has about as many results as the tree has levels.
+    """
+    level, make = list(lazy), delayed(merge)
     while len(level) > 1:
         pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
-        level = [
-            client.submit(merge, *pair, pure=False) if len(pair) == 2 else pair[0]
-            for pair in pairs
-        ]
-        every += level
-    watch(client, every, pinned)
-    (found,) = client.gather(level)
+        level = [make(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
+    (found,) = results_of(client, client.compute(level))
     return found
 
 

@@ -11,10 +11,9 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sk_entity._encoder import EntityEmbeddingEncoder
-from sk_entity._fitting.crossfitted import Fitted, features_of_part
 from sk_entity._fitting.parts import Part
-from sk_entity._lazy import is_lazy
-from sk_entity.dask._fit import Collections, fit_collections
+from sk_entity._lazy import is_lazy, transform_lazily
+from sk_entity.dask._fit import Collections, CrossFitted, fit_collections
 
 
 class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
@@ -115,13 +114,13 @@ class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
         self._fit(X, y, sample_weight, groups)
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Fitted:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> CrossFitted:
         given = _collections(X, y, sample_weight, groups)
         parameters = self._plain()._checked_parameters()
         parameters.check_streaming("fit of a Dask collection")
-        fitted = fit_collections(self._client, parameters, given)
-        self._learned = fitted.learned
-        return fitted
+        found = fit_collections(self._client, parameters, given)
+        self._learned = found.fitted.learned
+        return found
 
     @property
     def _client(self) -> Any:
@@ -149,16 +148,24 @@ class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
         features : dask DataFrame of shape (n_rows, n_columns_out)
             Lazy; with the partitions and the index of X.
         """
-        given = _collections(X, y, sample_weight, groups)
-        fitted = delayed(self._fit(X, y, sample_weight, groups), pure=False)
-        task = delayed(_features)
-        lazy = [
-            task(fitted, number, x, group)
-            for number, (x, _, _, group) in enumerate(given.columns)
-        ]
-        return dd.from_delayed(
-            lazy, meta=self.transform(X._meta), divisions=X.divisions
-        )
+        fitted = self._on_workers(self._fit(X, y, sample_weight, groups))
+        task = delayed(CrossFitted.features)
+        lazy = [task(fitted, part) for part in _parts(X, None, None, groups)]
+        meta = self.transform(X._meta)
+        return dd.from_delayed(lazy, meta=meta, divisions=X.divisions)
+
+    def _on_workers(self, value: Any) -> Any:
+        """Return a future of what all tasks read: no graph has to carry it.
+
+        None if no cluster is there.
+        """
+        try:
+            client = self._client
+        except ValueError:
+            return None
+        if client.status != "running":
+            return None
+        return client.scatter(value, broadcast=True, hash=False)
 
     def transform(self, X: Any) -> Any:
         """Return the features of new rows; of a Dask frame, lazily.
@@ -172,10 +179,10 @@ class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
         features : dask DataFrame or DataFrame of shape (n_rows, n_columns_out)
         """
         check_is_fitted(self)
-        local = self.to_local()
-        if not is_lazy(X):
-            local.set_output(transform="pandas")
-        return local.transform(X)
+        if is_lazy(X):
+            held = self._on_workers(self._learned)
+            return transform_lazily(self._learned, X, held)
+        return self.to_local().set_output(transform="pandas").transform(X)
 
     def to_local(self) -> EntityEmbeddingEncoder:
         """Return the plain encoder: it saves, exports and serves as any other."""
@@ -207,11 +214,6 @@ class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
         return (*found[:2], state, *found[3:])
 
 
-def _features(fitted: Fitted, number: int, X: pd.DataFrame, groups: Any) -> Any:
-    part = Part(number, X, y=pd.Series(dtype=float), groups=groups)
-    return features_of_part(fitted, part)
-
-
 def _collections(X: Any, y: Any, sample_weight: Any, groups: Any) -> Collections:
     """Return what was given, partition by partition."""
     given = {"X": X, "y": y, "sample_weight": sample_weight, "groups": groups}
@@ -226,14 +228,37 @@ def _collections(X: Any, y: Any, sample_weight: Any, groups: Any) -> Collections
             f"{[type(given[name]).__name__ for name in wrong]!r}. Make them with "
             "dask.dataframe.from_pandas, or use EntityEmbeddingEncoder."
         )
-    n = X.npartitions
     several = {k: v.npartitions for k, v in given.items() if v is not None}
     if len(set(several.values())) > 1:
         raise ValueError(
             f"Collections must have the same partitions, got {several!r} of them. Take "
             "all columns from one frame."
         )
-    columns = [
-        [None] * n if one is None else list(one.to_delayed()) for one in given.values()
-    ]
-    return Collections(X, list(zip(*columns, strict=True)))
+    return Collections(X, _parts(X, y, sample_weight, groups))
+
+
+def _parts(*given: Any) -> list[Any]:
+    """Return a delayed `Part` of each partition, as the collections have them.
+
+    All of a partition is read by one task, and only its columns. What Dask calls
+    optimization would go on and join the partitions of files of which few columns are
+    wanted: then neither would features have the partitions of the input, nor would a
+    row stay in its fold.
+    """
+    packed = dd.map_partitions(
+        _pack, *given, meta=(None, object), align_dataframes=False
+    )
+    blocks = packed.simplify().to_delayed(optimize_graph=False)
+    make = delayed(_part)
+    return [make(number, block) for number, block in enumerate(blocks)]
+
+
+def _pack(*given: Any) -> pd.Series:
+    # Dask wants blocks of the type that it was told.
+    packed = pd.Series([None], dtype=object)
+    packed.iloc[0] = given
+    return packed
+
+
+def _part(number: int, packed: pd.Series) -> Part:
+    return Part(number, *packed.iloc[0])

@@ -39,21 +39,17 @@ class Collections:
     Attributes
     ----------
     X : dask DataFrame
-    columns : list of list of Delayed
-        Of each partition: X, y, sample_weight and groups, or None.
+    parts : list of Delayed
+        `Part` of each partition.
     """
 
     X: Any
-    columns: Sequence[Sequence[Any]]
-
-
-def _part(number: int, *given: Any) -> parts.Part:
-    return parts.Part(number, *given)
+    parts: Sequence[Any]
 
 
 def fit_collections(
     client: Client, parameters: Parameters, given: Collections
-) -> crossfitted.Fitted:
+) -> "CrossFitted":
     """Learn from partitions where they lie.
 
     Parameters
@@ -62,11 +58,10 @@ def fit_collections(
     parameters : Parameters
     given : Collections
     """
-    seed, make = fresh_seed(parameters.random_state), delayed(_part)
-    lazy = [make(i, *columns) for i, columns in enumerate(given.columns)]
+    seed, lazy = fresh_seed(parameters.random_state), given.parts
     read = delayed(parts.summarize)
-    futures = client.compute([read(parameters, seed, part) for part in lazy])
-    summary = reduced(client, parts.merge_summaries, futures)
+    summaries = [read(parameters, seed, part) for part in lazy]
+    summary = reduced(client, parts.merge_summaries, summaries)
     if summary is None:
         raise ValueError("fit got no rows: all partitions are empty.")
     reader, objective = parts.make_reader(parameters, summary, seed)
@@ -85,6 +80,25 @@ def fit_collections(
 
 
 @dataclass(frozen=True, eq=False)
+class CrossFitted:
+    """What was learned, and how the rows of the fit find their folds.
+
+    Attributes
+    ----------
+    fitted : Fitted
+    reader : Reader
+    """
+
+    fitted: crossfitted.Fitted
+    reader: parts.Reader
+
+    def features(self, part: parts.Part) -> Any:
+        """Return the cross-fitted features of a part's rows, in their order."""
+        fold = self.reader.folds_of(part)
+        return self.fitted.features(part.X, fold, parts.CONTAINER)
+
+
+@dataclass(frozen=True, eq=False)
 class _Job:
     """A fit before training, and who does what."""
 
@@ -97,9 +111,7 @@ class _Job:
     folder: str
 
 
-def _learn(
-    client: Client, job: _Job, lazy: Sequence[Any], seed: int
-) -> crossfitted.Fitted:
+def _learn(client: Client, job: _Job, lazy: Sequence[Any], seed: int) -> "CrossFitted":
     addresses, n_rows = job.addresses, job.summary.n_rows
     reader = client.scatter(job.reader, broadcast=True)
     write = delayed(_write)
@@ -155,8 +167,16 @@ def _learn(
     statistics = found[0]
     for other in found[1:]:
         statistics = crossfitted.merge_statistics(statistics, other)
-    return crossfitted.finish(
-        plan, job.reader, trained, chosen, statistics, job.summary
+    return CrossFitted(
+        crossfitted.finish(
+            plan,
+            trained,
+            chosen,
+            statistics,
+            weight=job.summary.weight,
+            n_rows=sum(n_rows.values()),
+        ),
+        job.reader,
     )
 
 
