@@ -105,8 +105,8 @@ def _features(
     if n_rows != expected:
         raise ValueError(
             f"The source had {expected:,} rows when it was learned from, and "
-            f"{n_rows:,} when it was read again, so that rows were not looked up in the "
-            "fold that does not know them. Features need the same rows in the same "
+            f"{n_rows:,} when it was read again, so that rows were not looked up in "
+            "the fold that does not know them. Features need the same rows in the same "
             "order: write them to files first."
         )
 
