@@ -31,18 +31,8 @@ from sk_entity._inverse import inputs_of
 from sk_entity._lazy import is_lazy, transform_lazily
 from sk_entity._learned import Learned, fitted
 from sk_entity._output import makes_own_containers
-from sk_entity._parameters import (
-    CONSTRAINTS,
-    Parameters,
-    refusing_strangers,
-    stranger,
-)
-from sk_entity._saved import (
-    load_encoder,
-    pack_learned,
-    save_encoder,
-    unpack_learned,
-)
+from sk_entity._parameters import CONSTRAINTS, Parameters, refusing_strangers, stranger
+from sk_entity._saved import load_encoder, pack_learned, save_encoder, unpack_learned
 from sk_entity._validation import check_frame, input_names, output_kind, read_input
 from sk_entity.exceptions import NotSavableError
 
@@ -68,9 +58,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     behind a category), the target means of pairs of columns that add something, and
     the net's prediction; all of them out-of-fold on training rows.
 
-    Unknown values get a learned vector, and categories with few rows are drawn
-    towards it. Missing values are a category of their own when training rows hold
-    any.
+    Unknown values get a learned vector, and categories with few rows are drawn towards
+    it. Missing values are a category of their own when training rows hold any.
 
     .. note::
         ``fit(X, y).transform(X)`` does not equal ``fit_transform(X, y)``, because
@@ -104,11 +93,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Groups of columns that share one vocabulary and one table, such as
         ``[["home_team", "away_team"]]``. Counts are of the columns together.
     multivalued : dict, list of str or None, default=None
-        Columns whose cells hold several values without order: a dict from column to
-        the separator of its strings (None: cells are lists, tuples, sets or arrays),
-        or a list of columns whose cells are lists. Elements may be (value, weight)
-        pairs. A cell's vector is the mean of its elements'; a cell without elements
-        is missing.
+        Columns whose cells hold several values without order: a dict from column to the
+        separator of its strings (None: cells are lists, tuples, sets or arrays), or a
+        list of columns whose cells are lists. Elements may be (value, weight) pairs. A
+        cell's vector is the mean of its elements'; a cell without elements is missing.
     hash_buckets : int, dict of str to int or None, default=None
         Number of buckets into which values are hashed (for all columns, or by
         column), instead of a vocabulary that grows with the data. Values of one
@@ -186,9 +174,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         ``"optimizer__weight_decay"`` (L2 penalty of the decoder; default: 25 over the
         number of rows, at most 1e-3), ``"module__dropout"`` (after each hidden layer of
         the perceptron; default: 0), ``"callbacks"`` (skorch callbacks, added to the
-        encoder's own; an LRScheduler takes the place of the
-        encoder's own schedule), ``"compile"``
-        (whether torch compiles the decoder), and so on.
+        encoder's own; an LRScheduler takes the place of the encoder's own schedule),
+        ``"compile"`` (whether torch compiles the decoder), and so on.
     device : str, default="auto"
         Where to train: a torch device, or ``"auto"`` for a GPU if there is one.
     verbose : int, default=0
@@ -464,15 +451,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             As for :meth:`fit`.
         classes : array-like of shape (n_classes,) or None, default=None
             All class labels, for the first call, if its rows do not hold them all.
-        sample_weight : array-like of shape (n_rows,) or None, default=None
-            How many rows each row stands for.
-        groups : array-like of shape (n_rows,) or None, default=None
-            Rows of one group stay in one fold, and count as one row where
-            ``embedding_dim="auto"`` and ``crosses="auto"`` ask how much rows tell.
+        sample_weight, groups : array-like of shape (n_rows,) or None, default=None
+            As for :meth:`fit`.
         offset : array-like of shape (n_rows,), str or None, default=None
-            Added to the net's raw output, so that vectors learn what it leaves over:
-            the log of the exposure of a count, or the raw score of another model. A
-            str names a column of X, which stays an input.
+            As for :meth:`fit`.
 
         Returns
         -------
@@ -570,17 +552,11 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         X : frame or array-like of shape (n_rows, n_columns)
             Categorical and numeric columns.
         y : array-like of shape (n_rows,) or (n_rows, n_targets)
-            Floats for regression; strings, integers or bools for classification. Of
-            several columns, which may be of several kinds, values may be missing.
-        sample_weight : array-like of shape (n_rows,) or None, default=None
-            How many rows each row stands for.
-        groups : array-like of shape (n_rows,) or None, default=None
-            Rows of one group stay in one fold, and count as one row where
-            ``embedding_dim="auto"`` and ``crosses="auto"`` ask how much rows tell.
+            As for :meth:`fit`.
+        sample_weight, groups : array-like of shape (n_rows,) or None, default=None
+            As for :meth:`fit`.
         offset : array-like of shape (n_rows,), str or None, default=None
-            Added to the net's raw output, so that vectors learn what it leaves over:
-            the log of the exposure of a count, or the raw score of another model. A
-            str names a column of X, which stays an input.
+            As for :meth:`fit`.
 
         Returns
         -------
@@ -608,7 +584,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        features : ndarray (float64), or DataFrame, lazy as X, (n_rows, n_columns_out)
+        features : ndarray (float64) or DataFrame of shape (n_rows, n_columns_out)
+            The columns that :meth:`get_feature_names_out` names; lazy as X is.
 
         Raises
         ------
@@ -656,12 +633,12 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        input_features : array-like of str or None, default=None
+        input_features : array-like of shape (n_columns,) or None, default=None
             The names of fit, or None.
 
         Returns
         -------
-        names : ndarray of str, shape (n_columns_out,)
+        names : ndarray of shape (n_columns_out,), object
             ``column_00``, ``column_01``, ..., ``column_statistic``,
             ``column_support`` for each categorical column, then ``a*b`` for each cross,
             ``prediction``, and the numeric columns.
@@ -695,7 +672,23 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         return tags
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, as every estimator of scikit-learn does."""
+        """Set parameters, as every estimator of scikit-learn does.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self : EntityEmbeddingEncoder
+            With these parameters.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; those that resemble it are named.
+        """
         known = type(self)._get_param_names()
         for name in params:
             if name not in known and "__" not in name:
@@ -713,6 +706,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         path : path-like
+            The file; one that is there is replaced.
         omit_code : bool, default=False
             Whether parameters that are code (a net, a loss, a function of yours) are
             left out. The loaded encoder transforms alike, has their defaults, and
@@ -739,6 +733,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         path : path-like
+            The file.
 
         Returns
         -------
