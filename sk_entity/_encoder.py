@@ -22,7 +22,6 @@ from sk_entity._display import DOCS, summary, with_summary
 from sk_entity._fitting import (
     Given,
     TrainingRows,
-    check_rereadable,
     check_training,
     learn,
     learn_stream,
@@ -32,20 +31,9 @@ from sk_entity._inverse import inputs_of
 from sk_entity._lazy import is_lazy, transform_lazily
 from sk_entity._learned import Learned, fitted
 from sk_entity._output import makes_own_containers
-from sk_entity._parameters import (
-    CONSTRAINTS,
-    Parameters,
-    refusing_strangers,
-    stranger,
-)
-from sk_entity._saved import (
-    load_encoder,
-    pack_learned,
-    save_encoder,
-    unpack_learned,
-)
+from sk_entity._parameters import CONSTRAINTS, Parameters, refusing_strangers, stranger
+from sk_entity._saved import load_encoder, pack_learned, save_encoder, unpack_learned
 from sk_entity._validation import check_frame, input_names, output_kind, read_input
-from sk_entity.exceptions import NotSavableError
 
 
 @makes_own_containers
@@ -69,9 +57,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     behind a category), the target means of pairs of columns that add something, and
     the net's prediction; all of them out-of-fold on training rows.
 
-    Unknown values get a learned vector, and categories with few rows are drawn
-    towards it. Missing values are a category of their own when training rows hold
-    any.
+    Unknown values get a learned vector, and categories with few rows are drawn towards
+    it. Missing values are a category of their own when training rows hold any.
 
     .. note::
         ``fit(X, y).transform(X)`` does not equal ``fit_transform(X, y)``, because
@@ -105,11 +92,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Groups of columns that share one vocabulary and one table, such as
         ``[["home_team", "away_team"]]``. Counts are of the columns together.
     multivalued : dict, list of str or None, default=None
-        Columns whose cells hold several values without order: a dict from column to
-        the separator of its strings (None: cells are lists, tuples, sets or arrays),
-        or a list of columns whose cells are lists. Elements may be (value, weight)
-        pairs. A cell's vector is the mean of its elements'; a cell without elements
-        is missing.
+        Columns whose cells hold several values without order: a dict from column to the
+        separator of its strings (None: cells are lists, tuples, sets or arrays), or a
+        list of columns whose cells are lists. Elements may be (value, weight) pairs. A
+        cell's vector is the mean of its elements'; a cell without elements is missing.
     hash_buckets : int, dict of str to int or None, default=None
         Number of buckets into which values are hashed (for all columns, or by
         column), instead of a vocabulary that grows with the data. Values of one
@@ -187,9 +173,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         ``"optimizer__weight_decay"`` (L2 penalty of the decoder; default: 25 over the
         number of rows, at most 1e-3), ``"module__dropout"`` (after each hidden layer of
         the perceptron; default: 0), ``"callbacks"`` (skorch callbacks, added to the
-        encoder's own; an LRScheduler takes the place of the
-        encoder's own schedule), ``"compile"``
-        (whether torch compiles the decoder), and so on.
+        encoder's own; an LRScheduler takes the place of the encoder's own schedule),
+        ``"compile"`` (whether torch compiles the decoder), and so on.
     device : str, default="auto"
         Where to train: a torch device, or ``"auto"`` for a GPU if there is one.
     verbose : int, default=0
@@ -414,16 +399,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         same_rows: bool = True,
     ) -> tuple[Learned, TrainingRows]:
         parameters = self._checked_parameters()
-        if earlier is not None and earlier.omitted:
-            raise NotSavableError(
-                "This encoder was loaded from a file that leaves out "
-                f"{list(earlier.omitted)!r}, so that what it learned cannot be learned "
-                "further. It transforms; to fit further, go on from the encoder that "
-                "was saved, or fit anew."
-            )
         if earlier is None:
             frame, header = read_input(X)
         else:
+            earlier.check_can_go_on()
             frame, header = check_frame(self, X, some=True), earlier.header
         given = Given(
             frame, header, output_kind(self), y, sample_weight, groups, offset, classes
@@ -433,10 +412,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     def _checked_parameters(self) -> Parameters:
         check_training()
         self._validate_params()
-        parameters = Parameters(self)
-        parameters.check_net()
-        parameters.check_self_supervised()
-        return parameters
+        return Parameters(self).checked()
 
     def partial_fit(
         self,
@@ -465,7 +441,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             As for :meth:`fit`.
         classes : array-like of shape (n_classes,) or None, default=None
             All class labels, for the first call, if its rows do not hold them all.
-        sample_weight, groups, offset
+        sample_weight, groups, offset : array-like of shape (n_rows,), default=None
             As for :meth:`fit`.
 
         Returns
@@ -478,15 +454,9 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         ValueError
             If y holds a class that the first call did not know, and as :meth:`fit`.
         """
+        had = self._learned if self._is_fitted else None
         self._learned, _ = self._learn(
-            X,
-            y,
-            sample_weight,
-            groups,
-            offset,
-            self._learned if self._is_fitted else None,
-            classes=classes,
-            same_rows=False,
+            X, y, sample_weight, groups, offset, had, classes=classes, same_rows=False
         )
         return self
 
@@ -500,12 +470,10 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
     ) -> "EntityEmbeddingEncoder":
         """Learn from frames that do not fit into memory together.
 
-        The source is read once. Rows are encoded, kept in a temporary file and
-        shuffled from there: within half a million rows of randomly drawn blocks at a
-        time. What is learned is what :meth:`fit` learns, up to chance: folds and
-        batches are drawn otherwise, equal rows are not merged, crosses are chosen,
-        and numbers scaled, by at most 500,000 rows, and a cross knows its 500,000
-        largest cells.
+        The source is read once, and encoded rows stay in a temporary file. What is
+        learned is what :meth:`fit` learns, up to chance: folds and batches are drawn
+        otherwise, equal rows are not merged, crosses are chosen, and numbers scaled, by
+        at most 500,000 rows, and a cross knows its 500,000 largest cells.
 
         Parameters
         ----------
@@ -542,13 +510,15 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         sample_weight: str | None = None,
         groups: str | None = None,
     ) -> Iterator[Any]:
-        """Learn as :meth:`fit_stream`; give the cross-fitted features of the same rows.
+        """Learn as :meth:`fit_stream`; return cross-fitted features of the same rows.
 
         Parameters
         ----------
-        source, target, sample_weight, groups
-            As for :meth:`fit_stream`. The source is read twice: an iterator is not
-            enough, and a callable must return the same rows again.
+        source : str, Path, pyarrow Dataset, list of frames, or callable
+            As for :meth:`fit_stream`, but read twice: a callable must return the same
+            rows again.
+        target, sample_weight, groups : str
+            As for :meth:`fit_stream`.
 
         Returns
         -------
@@ -560,17 +530,16 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         ValueError
             As :meth:`fit_stream`; and at the end, if there are more rows or fewer.
         """
-        name = "fit_transform_stream"
-        check_rereadable(source, name)
-        return self._learn_stream(name, source, target, sample_weight, groups)()
+        name, columns = "fit_transform_stream", (target, sample_weight, groups)
+        return self._learn_stream(name, source, *columns, twice=True)()
 
     def _learn_stream(
-        self, name: str, source: Any, *columns: Any
+        self, name: str, source: Any, *columns: Any, twice: bool = False
     ) -> Callable[[], Iterator[Any]]:
         parameters = self._checked_parameters()
         parameters.check_streaming(name)
         self._learned, features = learn_stream(
-            parameters, source, *columns, container=output_kind(self)
+            parameters, source, *columns, container=output_kind(self), twice=twice
         )
         return features
 
@@ -595,9 +564,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         X : frame or array-like of shape (n_rows, n_columns)
             Categorical and numeric columns.
         y : array-like of shape (n_rows,) or (n_rows, n_targets)
-            Floats for regression; strings, integers or bools for classification. Of
-            several columns, which may be of several kinds, values may be missing.
-        sample_weight, groups, offset
+            As for :meth:`fit`.
+        sample_weight, groups, offset : array-like of shape (n_rows,), default=None
             As for :meth:`fit`.
 
         Returns
@@ -626,7 +594,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        features : ndarray (float64), or DataFrame, lazy as X, (n_rows, n_columns_out)
+        features : ndarray (float64) or DataFrame of shape (n_rows, n_columns_out)
+            The columns that :meth:`get_feature_names_out` names; lazy as X is.
 
         Raises
         ------
@@ -674,12 +643,12 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        input_features : array-like of str or None, default=None
+        input_features : array-like of shape (n_columns,) or None, default=None
             The names of fit, or None.
 
         Returns
         -------
-        names : ndarray of str, shape (n_columns_out,)
+        names : ndarray of shape (n_columns_out,), object
             ``column_00``, ``column_01``, ..., ``column_statistic``,
             ``column_support`` for each categorical column, then ``a*b`` for each cross,
             ``prediction``, and the numeric columns.
@@ -713,7 +682,23 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         return tags
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, as every estimator of scikit-learn does."""
+        """Set parameters, as every estimator of scikit-learn does.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self : EntityEmbeddingEncoder
+            With these parameters.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; those that resemble it are named.
+        """
         known = type(self)._get_param_names()
         for name in params:
             if name not in known and "__" not in name:
@@ -725,12 +710,13 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         """Write the fitted encoder to one file without code.
 
         The file holds arrays (safetensors) and JSON, no pickle: loading executes
-        nothing. It is written at once: readers find the old file or the new one. The
-        net is left out; :meth:`partial_fit` goes on without it.
+        nothing; :meth:`load` is the way back. It is written at once: readers find the
+        old file or the new one. The net is left out; :meth:`partial_fit` does without.
 
         Parameters
         ----------
         path : path-like
+            The file; one that is there is replaced.
         omit_code : bool, default=False
             Whether parameters that are code (a net, a loss, a function of yours) are
             left out. The loaded encoder transforms alike, has their defaults, and
@@ -742,10 +728,6 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
             If the encoder is not fitted.
         NotSavableError
             If a parameter is code, or categories are of a type that a file cannot hold.
-
-        See Also
-        --------
-        EntityEmbeddingEncoder.load : The way back.
         """
         check_is_fitted(self)
         save_encoder(self, path, omit_code=omit_code)
@@ -757,6 +739,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         path : path-like
+            The file.
 
         Returns
         -------

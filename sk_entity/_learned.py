@@ -18,6 +18,7 @@ from sk_entity._row import RowReader
 from sk_entity._table import EmbeddingTable
 from sk_entity._target import Objective
 from sk_entity._workers import available_threads
+from sk_entity.exceptions import NotSavableError
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +155,16 @@ class Learned:
             return None
         read = self.row_reader.read(X)
         return None if read is None else self.row_reader.features(*read)
+
+    def check_can_go_on(self) -> None:
+        """Raise a `NotSavableError` if a file left out what further rows would need."""
+        if self.omitted:
+            raise NotSavableError(
+                "This encoder was loaded from a file that leaves out "
+                f"{list(self.omitted)!r}, so that what it learned cannot be learned "
+                "further. It transforms; to fit further, go on from the encoder that "
+                "was saved, or fit anew."
+            )
 
     def encode(self, frame: pd.DataFrame) -> Codes:
         """Return what the cells of new rows read; warn of what is odd about them.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import wraps
-from inspect import signature
+from inspect import cleandoc, signature
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -16,6 +16,7 @@ from sk_entity._target.losses import (
 )
 from sk_entity._validation import Interval, StrOptions
 
+Class = TypeVar("Class", bound=type)
 Init = TypeVar("Init", bound=Callable[..., None])
 
 #: Of each parameter: what is allowed, as scikit-learn's validation takes it.
@@ -93,6 +94,31 @@ def stranger(estimator: Any, name: str, known: Sequence[str]) -> str:
     )
 
 
+def documented_as(base: type) -> Callable[[Class], Class]:
+    """Return a decorator that documents what a subclass has of a class.
+
+    The subclass's own parameters stand last, as in its signature.
+
+    Parameters
+    ----------
+    base : class
+        Whose parameters and attributes these are.
+    """
+
+    def document(cls: Class) -> Class:
+        if base.__doc__ and cls.__doc__:  # python -OO keeps none
+            theirs, own = cleandoc(base.__doc__), cleandoc(cls.__doc__)
+            head, title, rest = own.partition("Parameters\n----------\n")
+            last, _, tail = rest.partition("\n\n")
+            parameters = theirs.partition(title)[2].partition("\n\n")[0]
+            start = theirs.index("Attributes\n----------\n")
+            attributes = theirs[start:].partition("\n\n")[0]
+            cls.__doc__ = f"{head}{title}{parameters}\n{last}\n\n{attributes}\n\n{tail}"
+        return cls
+
+    return document
+
+
 class Parameters:
     """The parameters of one fit, and the rules that follow from several of them.
 
@@ -111,7 +137,13 @@ class Parameters:
 
         def __getattr__(self, name: str) -> Any: ...
 
-    def check_net(self) -> None:
+    def checked(self) -> "Parameters":
+        """Return the same, or raise a `ValueError` of one that goes nowhere."""
+        self._check_net()
+        self._check_self_supervised()
+        return self
+
+    def _check_net(self) -> None:
         """Raise a `ValueError` if ``net`` holds what are no widths of layers."""
         for units in self.net if isinstance(self.net, (tuple, list)) else ():
             if not isinstance(units, Integral) or units < 1:
@@ -127,7 +159,7 @@ class Parameters:
             return SelfSupervised()
         return self.loss if isinstance(self.loss, SelfSupervised) else None
 
-    def check_self_supervised(self) -> None:
+    def _check_self_supervised(self) -> None:
         """Raise a `ValueError` if parameters need a target that is not there."""
         if self.self_supervision is None:
             return

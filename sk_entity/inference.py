@@ -1,18 +1,4 @@
-"""Fitted encoders where nothing is fitted: without torch, skorch and scikit-learn.
-
-Examples
---------
->>> import os, tempfile
->>> import pandas as pd
->>> from sk_entity import EntityEmbeddingEncoder
->>> from sk_entity.inference import InferenceEncoder
->>> X = pd.DataFrame({"city": ["Rome", "Oslo", "Rome", "Bari"] * 10})
->>> encoder = EntityEmbeddingEncoder(random_state=0, max_epochs=5)
->>> path = os.path.join(tempfile.mkdtemp(), "encoder.safetensors")
->>> encoder.fit(X, [1.0, 3.0, 1.2, 2.0] * 10).save(path)
->>> bool((InferenceEncoder.load(path).transform(X) == encoder.transform(X)).all())
-True
-"""
+"""Fitted encoders where nothing is fitted: without torch, skorch and scikit-learn."""
 
 import os
 from typing import Any
@@ -40,6 +26,24 @@ class InferenceEncoder:
     ----------
     embeddings_ : dict of str -> EmbeddingTable
         The vectors of each categorical column.
+
+    See Also
+    --------
+    sk_entity.EntityEmbeddingEncoder.save : Writes the file.
+    sk_entity.onnx.to_onnx : For where there is no Python.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import pandas as pd
+    >>> from sk_entity import EntityEmbeddingEncoder
+    >>> from sk_entity.inference import InferenceEncoder
+    >>> X = pd.DataFrame({"city": ["Rome", "Oslo", "Rome", "Bari"] * 10})
+    >>> encoder = EntityEmbeddingEncoder(random_state=0, max_epochs=5)
+    >>> path = os.path.join(tempfile.mkdtemp(), "encoder.safetensors")
+    >>> encoder.fit(X, [1.0, 3.0, 1.2, 2.0] * 10).save(path)
+    >>> bool((InferenceEncoder.load(path).transform(X) == encoder.transform(X)).all())
+    True
     """
 
     def __init__(self, learned: Learned) -> None:
@@ -52,6 +56,12 @@ class InferenceEncoder:
         Parameters
         ----------
         path : path-like
+            The file.
+
+        Returns
+        -------
+        encoder : InferenceEncoder
+            It transforms to the same bits as the encoder that was saved.
 
         Raises
         ------
@@ -66,7 +76,13 @@ class InferenceEncoder:
         return self._learned.tables
 
     def get_feature_names_out(self) -> list[str]:
-        """Return the names of the output columns."""
+        """Return the names of the output columns.
+
+        Returns
+        -------
+        names : list of str
+            As those of :meth:`EntityEmbeddingEncoder.get_feature_names_out`.
+        """
         return list(self._learned.outputs)
 
     def transform(self, X: Any, *, output: str = "default") -> Any:
@@ -82,11 +98,13 @@ class InferenceEncoder:
         Returns
         -------
         features : ndarray (float64) or DataFrame of shape (n_rows, n_columns_out)
+            The columns that :meth:`get_feature_names_out` names.
 
         Raises
         ------
         ValueError
-            If the columns are others than those of fit.
+            If the columns are others than those of fit, or ``output`` is none of the
+            three.
         CategoryError
             If ``handle_unknown`` or ``handle_missing`` is ``"error"`` and such a cell
             is found.

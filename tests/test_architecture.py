@@ -56,6 +56,7 @@ ALLOWED = {
         "_row",
         "_categories",
         "_columns",
+        "exceptions",
         "_features",
         "_output",
         "_table",

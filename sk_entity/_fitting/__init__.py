@@ -8,13 +8,11 @@ from sk_entity._fitting.folds import request_splitter
 from sk_entity._fitting.lesson import Given
 from sk_entity._fitting.memory import TrainingRows, learn
 from sk_entity._fitting.requirements import check_training
-from sk_entity._fitting.sources import check_rereadable
 from sk_entity._fitting.stream import learn_stream
 
 __all__ = [
     "Given",
     "TrainingRows",
-    "check_rereadable",
     "check_training",
     "learn",
     "learn_stream",

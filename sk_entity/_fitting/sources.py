@@ -50,13 +50,14 @@ def frames_of(source: Any) -> Iterator[tuple[pd.DataFrame, str]]:
             yield frame, place
 
 
-def check_rereadable(source: Any, what: str) -> None:
+def check_rereadable(source: Any) -> None:
     """Raise a `TypeError` if a source can be read only once."""
     if isinstance(source, Iterator):
         raise TypeError(
-            f"{what} reads the source twice, and got a {type(source).__name__}, which "
-            "is empty after the first time. Pass the path of a Parquet file or folder, "
-            "a pyarrow Dataset, a list of frames, or a callable that returns them anew."
+            "fit_transform_stream reads the source twice, and got a "
+            f"{type(source).__name__}, which is empty after the first time. Pass the "
+            "path of a Parquet file or folder, a pyarrow Dataset, a list of frames, or "
+            "a callable that returns them anew."
         )
 
 

@@ -16,7 +16,7 @@ from sk_entity._fitting.encoded import (
     n_folds_of,
     plan_of,
 )
-from sk_entity._fitting.sources import frames_of
+from sk_entity._fitting.sources import check_rereadable, frames_of
 from sk_entity._learned import Learned
 from sk_entity._parameters import Parameters
 from sk_entity._progress import HEADS, Progress
@@ -38,6 +38,7 @@ def learn_stream(
     groups: str | None,
     *,
     container: str,
+    twice: bool,
 ) -> tuple[Learned, Callable[[], Iterator[Any]]]:
     """Fit rows of which a batch at a time is in memory.
 
@@ -48,6 +49,8 @@ def learn_stream(
         As `EntityEmbeddingEncoder.fit_stream` takes them.
     container : str
         The kind of output that is asked for.
+    twice : bool
+        Whether features are wanted, so that the source is read again.
 
     Returns
     -------
@@ -58,6 +61,8 @@ def learn_stream(
     from sk_entity._learning.batches import SpooledRows
     from sk_entity._learning.trainer import train_encoded
 
+    if twice:
+        check_rereadable(source)
     progress = Progress(parameters.verbose)
     seed, n_folds = fresh_seed(parameters.random_state), n_folds_of(parameters)
     numbers = wants_numbers(parameters.loss)

@@ -26,9 +26,20 @@ class Huber:
     delta : float, default=1.0
         Where the one becomes the other, in units of the target.
 
+    See Also
+    --------
+    Quantile : With the median's level, absolute error everywhere.
+
     References
     ----------
     P. J. Huber (1964), "Robust Estimation of a Location Parameter".
+
+    Examples
+    --------
+    >>> from sk_entity import EntityEmbeddingEncoder
+    >>> from sk_entity.losses import Huber
+    >>> EntityEmbeddingEncoder(loss=Huber(delta=2.0)).loss
+    Huber(delta=2.0)
     """
 
     delta: float = 1.0
@@ -46,9 +57,20 @@ class Quantile:
     level : float, default=0.5
         Between 0 and 1.
 
+    See Also
+    --------
+    Huber : For outliers, where the mean is wanted.
+
     References
     ----------
     R. Koenker and G. Bassett (1978), "Regression Quantiles".
+
+    Examples
+    --------
+    >>> from sk_entity import EntityEmbeddingEncoder
+    >>> from sk_entity.losses import Quantile
+    >>> EntityEmbeddingEncoder(loss=Quantile(0.9)).loss
+    Quantile(level=0.9)
     """
 
     level: float = 0.5
@@ -67,9 +89,20 @@ class Tweedie:
         The variance grows with the mean to this power, between 1 (Poisson) and 2
         (gamma).
 
+    See Also
+    --------
+    LogLoss : For zero or not zero.
+
     References
     ----------
     B. Jørgensen (1987), "Exponential Dispersion Models".
+
+    Examples
+    --------
+    >>> from sk_entity import EntityEmbeddingEncoder
+    >>> from sk_entity.losses import Tweedie
+    >>> EntityEmbeddingEncoder(loss=Tweedie(power=1.7)).loss
+    Tweedie(power=1.7)
     """
 
     power: float = 1.5
@@ -93,6 +126,17 @@ class LogLoss:
         Weight of each class beside ``sample_weight``; ``"balanced"``: inverse to how
         often it occurs. As in scikit-learn's classifiers, predictions are then those
         of the weighted classes.
+
+    See Also
+    --------
+    PerTarget : For classes beside other targets.
+
+    Examples
+    --------
+    >>> from sk_entity import EntityEmbeddingEncoder
+    >>> from sk_entity.losses import LogLoss
+    >>> EntityEmbeddingEncoder(loss=LogLoss(class_weight="balanced")).loss
+    LogLoss(class_weight='balanced')
     """
 
     class_weight: Mapping[Any, float] | str | None = None
@@ -109,6 +153,23 @@ class PerTarget:
     target_weights : list, dict or None, default=None
         What each column's loss counts, in their order or by name; None, or a name that
         is missing: one.
+
+    See Also
+    --------
+    LogLoss : With weights of classes, for one of the columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_entity import EntityEmbeddingEncoder
+    >>> from sk_entity.datasets import make_entities
+    >>> from sk_entity.losses import PerTarget
+    >>> data = make_entities(200, random_state=0)
+    >>> Y = np.c_[data.y, data.y > 0]
+    >>> loss = PerTarget(["absolute_error", "log_loss"], target_weights=[1.0, 0.5])
+    >>> encoder = EntityEmbeddingEncoder(loss=loss, max_epochs=3, random_state=0)
+    >>> encoder.fit(data.X, Y).target_type_
+    ['continuous', 'binary']
     """
 
     losses: Any = "auto"
@@ -126,10 +187,25 @@ class SelfSupervised:
     max_classes : int, default=200
         Most frequent categories of a column that are told apart; the others are one.
 
+    See Also
+    --------
+    sk_entity.Pretrained : For vectors that other rows have taught.
+
     References
     ----------
     J. Devlin et al. (2019), "BERT", for masking; X. Huang et al. (2020),
     "TabTransformer", for masking table cells.
+
+    Examples
+    --------
+    >>> from sk_entity import EntityEmbeddingEncoder
+    >>> from sk_entity.datasets import make_entities
+    >>> from sk_entity.losses import SelfSupervised
+    >>> X = make_entities(200, random_state=0).X
+    >>> loss = SelfSupervised(masked=0.5)
+    >>> encoder = EntityEmbeddingEncoder(loss=loss, max_epochs=3, random_state=0)
+    >>> encoder.fit(X).embeddings_["entity_1"]
+    EmbeddingTable('entity_1', 30 categories, dim 4)
     """
 
     masked: float = 0.3

@@ -13,9 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 from sk_entity._encoder import EntityEmbeddingEncoder
 from sk_entity._fitting.parts import Part
 from sk_entity._lazy import is_lazy, transform_lazily
+from sk_entity._parameters import documented_as
 from sk_entity.dask._fit import Collections, CrossFitted, fit_collections
 
 
+@documented_as(EntityEmbeddingEncoder)
 class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
     EntityEmbeddingEncoder, auto_wrap_output_keys=None
 ):
@@ -36,8 +38,6 @@ class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
 
     Parameters
     ----------
-    *args, **kwargs : Any
-        As :class:`sk_entity.EntityEmbeddingEncoder`.
     client : distributed.Client or None, default=None
         None: the current one. It is not pickled.
 
@@ -53,7 +53,7 @@ class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
     >>> from sk_entity.datasets import make_entities
     >>> data = make_entities(500, n_categories=(9, 5), random_state=0)
     >>> frame = dd.from_pandas(data.X.assign(y=data.y), npartitions=3)
-    >>> with Client(processes=False, n_workers=1, dashboard_address=None) as client:
+    >>> with Client(processes=False, n_workers=1, dashboard_address=":0") as client:
     ...     encoder = DaskEntityEmbeddingEncoder(max_epochs=2, client=client)
     ...     features = encoder.fit_transform(frame[list(data.X)], frame["y"])
     ...     len(features.compute())
@@ -91,6 +91,7 @@ class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
         Parameters
         ----------
         X : dask DataFrame of shape (n_rows, n_columns)
+            Categorical and numeric columns.
         y : dask Series of shape (n_rows,)
             Of the same partitions.
         sample_weight, groups : dask Series of shape (n_rows,) or None, default=None
@@ -99,6 +100,7 @@ class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
         Returns
         -------
         self : DaskEntityEmbeddingEncoder
+            The fitted encoder.
 
         Raises
         ------
@@ -140,8 +142,10 @@ class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
 
         Parameters
         ----------
-        X, y, sample_weight, groups
-            As :meth:`fit`.
+        X : dask DataFrame of shape (n_rows, n_columns)
+            Categorical and numeric columns.
+        y, sample_weight, groups : dask Series of shape (n_rows,) or None, default=None
+            As for :meth:`fit`.
 
         Returns
         -------
@@ -172,11 +176,13 @@ class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
 
         Parameters
         ----------
-        X : dask DataFrame, or any input of the plain encoder
+        X : dask DataFrame, frame or array-like of shape (n_rows, n_columns)
+            The columns of fit.
 
         Returns
         -------
         features : dask DataFrame or DataFrame of shape (n_rows, n_columns_out)
+            The columns that :meth:`get_feature_names_out` names.
         """
         check_is_fitted(self)
         if is_lazy(X):
@@ -185,7 +191,13 @@ class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
         return self.to_local().set_output(transform="pandas").transform(X)
 
     def to_local(self) -> EntityEmbeddingEncoder:
-        """Return the plain encoder: it saves, exports and serves as any other."""
+        """Return the plain encoder: it saves, exports and serves as any other.
+
+        Returns
+        -------
+        encoder : EntityEmbeddingEncoder
+            Fitted, with the same parameters.
+        """
         check_is_fitted(self)
         local = self._plain()
         local._learned = self._learned
@@ -198,7 +210,20 @@ class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
         return EntityEmbeddingEncoder(**parameters)
 
     def save(self, path: "str | os.PathLike[str]", *, omit_code: bool = False) -> None:
-        """Write the plain encoder, :meth:`to_local`, to a file."""
+        """Write the plain encoder, :meth:`to_local`, to a file.
+
+        Parameters
+        ----------
+        path : path-like
+            The file; one that is there is replaced.
+        omit_code : bool, default=False
+            As for :meth:`EntityEmbeddingEncoder.save`.
+
+        Raises
+        ------
+        NotSavableError
+            As :meth:`EntityEmbeddingEncoder.save`.
+        """
         self.to_local().save(path, omit_code=omit_code)
 
     def __sklearn_clone__(self) -> "DaskEntityEmbeddingEncoder":

@@ -127,12 +127,11 @@ def _learn(client: Client, job: _Job, lazy: Sequence[Any], seed: int) -> "CrossF
     wanted = share_of_sample(n_rows, SAMPLE_ROWS)
     n_columns = len(job.reader.coder.schema.categorical)
     shape = (n_columns, len(job.reader.coder.schema.numeric))
-    of_rank = [
-        PartFiles(
-            {n: paths[n] for n, rank in job.owner.items() if rank == r}, n_rows, *shape
-        )
+    by_rank = [
+        {n: paths[n] for n, rank in job.owner.items() if rank == r}
         for r in range(len(addresses))
     ]
+    of_rank = [PartFiles(some, n_rows, *shape) for some in by_rank]
 
     def on_workers(task: Any, *given: Any) -> list[Any]:
         """Run a task on each worker, of its rank and its files."""
@@ -167,17 +166,9 @@ def _learn(client: Client, job: _Job, lazy: Sequence[Any], seed: int) -> "CrossF
     statistics = found[0]
     for other in found[1:]:
         statistics = crossfitted.merge_statistics(statistics, other)
-    return CrossFitted(
-        crossfitted.finish(
-            plan,
-            trained,
-            chosen,
-            statistics,
-            weight=job.summary.weight,
-            n_rows=sum(n_rows.values()),
-        ),
-        job.reader,
-    )
+    of_all = {"weight": job.summary.weight, "n_rows": sum(n_rows.values())}
+    fitted = crossfitted.finish(plan, trained, chosen, statistics, **of_all)
+    return CrossFitted(fitted, job.reader)
 
 
 def _write(reader: parts.Reader, part: parts.Part, folder: str) -> str:

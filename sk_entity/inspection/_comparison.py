@@ -119,7 +119,7 @@ def default_encoders(kind: str, random_state: Any) -> dict[str, Any]:
 class EncoderComparison:
     """What `compare_encoders` found.
 
-    Attributes
+    Parameters
     ----------
     results : DataFrame of shape (n_encoders * n_folds, 7)
         A row an encoder and fold: ``encoder``, ``fold``, ``score``, ``fit_time`` and
@@ -129,8 +129,25 @@ class EncoderComparison:
         The encoder that the others are compared with.
     test_share : float
         Test rows over training rows, for the intervals.
-    level : float
+    level : float, default=0.95
         Of the intervals.
+
+    See Also
+    --------
+    compare_encoders : Makes one.
+    sk_entity.plotting.EncoderComparisonDisplay : Draws it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sk_entity.inspection import EncoderComparison
+    >>> results = pd.DataFrame(
+    ...     [["none", 0, 0.5], ["none", 1, 0.54], ["new", 0, 0.6], ["new", 1, 0.66]],
+    ...     columns=["encoder", "fold", "score"],
+    ... ).assign(fit_time=0.1, transform_time=0.1, n_columns=2, error="")
+    >>> found = EncoderComparison(results, reference="none", test_share=0.5)
+    >>> found.to_frame()["difference"].round(2).to_dict()
+    {'new': 0.11, 'none': 0.0}
     """
 
     results: pd.DataFrame
@@ -231,21 +248,24 @@ def compare_encoders(
     estimator : classifier or regressor
         Is cloned.
     X : frame of shape (n_rows, n_columns)
+        Categorical and numeric columns; numbers pass beside the encoder.
     y : array-like of shape (n_rows,)
+        Classes for a classifier, numbers for a regressor.
     encoders : "default" or dict of str -> transformer, default="default"
-        Encoders of the categorical columns by name (``"drop"``: no categorical column);
-        numeric columns pass beside. An :class:`EntityEmbeddingEncoder` gets all
-        columns. ``"default"``: none, ordinal codes, categories for the model's own
-        handling, scikit-learn's TargetEncoder without and with log-counts, three of
-        category_encoders', skrub's StringEncoder (without skrub its row says so), and
-        this package's.
+        Encoders of the categorical columns by name (``"drop"``: no categorical column).
+        An :class:`EntityEmbeddingEncoder` gets all columns. ``"default"``: none,
+        ordinal codes, categories for the model's own handling, scikit-learn's
+        TargetEncoder without and with log-counts, three of category_encoders', skrub's
+        StringEncoder (without skrub its row says so), and this package's.
     cv : int, splitter or iterable, default=5
         The same folds for all.
     scoring : str, callable or None, default=None
         As :func:`sklearn.model_selection.cross_val_score` takes it.
     groups : array-like of shape (n_rows,) or None, default=None
         For ``cv``, and for the folds inside EntityEmbeddingEncoder.
-    categorical_features : as EntityEmbeddingEncoder, default="from_dtype"
+    categorical_features : {"from_dtype", "all"}, str, list, mask or callable, \
+            default="from_dtype"
+        The columns that are encoded, as :class:`EntityEmbeddingEncoder` takes them.
     reference : str, default="TargetEncoder"
         The encoder that the others are compared with; the first one if it is not there.
     n_jobs : int or None, default=None
@@ -264,8 +284,27 @@ def compare_encoders(
     ------
     ColumnError
         If ``categorical_features`` names what is not there.
+    ImportError
+        With ``encoders="default"``, if category_encoders is not installed.
     ValueError
         If y cannot be used, or no encoder is given.
+
+    See Also
+    --------
+    sk_entity.plotting.EncoderComparisonDisplay : Draws what was found.
+
+    Examples
+    --------
+    >>> from sklearn.preprocessing import TargetEncoder
+    >>> from sklearn.tree import DecisionTreeRegressor
+    >>> from sk_entity import compare_encoders
+    >>> from sk_entity.datasets import make_entities
+    >>> data = make_entities(200, random_state=0)
+    >>> encoders = {"none": "drop", "TargetEncoder": TargetEncoder(random_state=0)}
+    >>> model = DecisionTreeRegressor(max_depth=3, random_state=0)
+    >>> found = compare_encoders(model, data.X, data.y, encoders, cv=2)
+    >>> found.to_frame().index.tolist()
+    ['TargetEncoder', 'none']
     """
     X = X.to_pandas() if hasattr(X, "to_pandas") else pd.DataFrame(X).infer_objects()
     X = X.set_axis(X.columns.astype(str), axis=1)

@@ -49,6 +49,11 @@ def input_importances(
     ValueError
         If there are other numbers of columns, or of rows.
 
+    See Also
+    --------
+    sk_entity.EntityEmbeddingEncoder : Its ``feature_groups_`` name the output columns
+        of each input column, for sums by hand.
+
     Examples
     --------
     >>> from sklearn.ensemble import RandomForestRegressor

@@ -29,15 +29,29 @@ def effective_rank(table: EmbeddingTable) -> float:
     Parameters
     ----------
     table : EmbeddingTable
+        Of any column.
 
     Returns
     -------
     rank : float
         From 1 (or 0, if all vectors are the same) to the table's dimension.
 
+    See Also
+    --------
+    neighbour_overlap : Whether what a table says is there with another seed, too.
+
     References
     ----------
     O. Roy and M. Vetterli (2007), "The Effective Rank".
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sk_entity import EmbeddingTable
+    >>> from sk_entity.inspection import effective_rank
+    >>> frame = pd.DataFrame({"x": [1.0, 2, 3], "y": [2.0, 4, 6]}, index=list("abc"))
+    >>> effective_rank(EmbeddingTable.from_frame(frame, "on a line"))
+    1.0
     """
     vectors, weight = _points(table)
     center = np.average(vectors, axis=0, weights=weight)
@@ -63,10 +77,30 @@ def neighbour_overlap(a: EmbeddingTable, b: EmbeddingTable, k: int = 10) -> floa
     overlap : float
         0 to 1; ``k / (n_categories - 1)`` by chance.
 
+    Raises
+    ------
+    ValueError
+        If fewer than three categories are in both tables.
+
+    See Also
+    --------
+    procrustes_residual : Of distances, not of neighbours only.
+
     References
     ----------
     L. Wendlandt, J. Kummerfeld and R. Mihalcea (2018), "Factors Influencing the
     Surprising Instability of Word Embeddings".
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sk_entity import EmbeddingTable
+    >>> from sk_entity.inspection import neighbour_overlap
+    >>> frame = pd.DataFrame({"x": [1.0, 2, 4, 8], "y": 0.0}, index=list("abcd"))
+    >>> scaled = -3 * frame
+    >>> one, other = (EmbeddingTable.from_frame(f, "letter") for f in (frame, scaled))
+    >>> neighbour_overlap(one, other, k=2)
+    1.0
     """
     first, second, _ = _common(a, b)
     k = min(k, len(first) - 1)
@@ -91,10 +125,30 @@ def procrustes_residual(a: EmbeddingTable, b: EmbeddingTable) -> float:
     residual : float
         0: the same up to place, size and rotation; 1: nothing in common.
 
+    Raises
+    ------
+    ValueError
+        If fewer than three categories are in both tables.
+
+    See Also
+    --------
+    drift : Category by category, of tables in one space.
+
     References
     ----------
     P. H. Schönemann (1966), "A Generalized Solution of the Orthogonal Procrustes
     Problem".
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sk_entity import EmbeddingTable
+    >>> from sk_entity.inspection import procrustes_residual
+    >>> frame = pd.DataFrame({"x": [1.0, 2, 4], "y": [0.0, 3, 1]}, index=list("abc"))
+    >>> turned = pd.DataFrame({"x": frame["y"], "y": -frame["x"]})
+    >>> one, other = (EmbeddingTable.from_frame(f, "letter") for f in (frame, turned))
+    >>> round(procrustes_residual(one, other), 6)
+    0.0
     """
     first, second, weight = _common(a, b)
     first, second = _standard(first, weight), _standard(second, weight)
@@ -119,6 +173,26 @@ def drift(a: EmbeddingTable, b: EmbeddingTable) -> pd.DataFrame:
         Index: category values. Columns: ``distance``, ``relative`` (over the root mean
         square distance of the categories of ``a`` from their mean) and ``count`` (of
         ``b``). Farthest first.
+
+    Raises
+    ------
+    ValueError
+        If the tables are of different dimensions.
+
+    See Also
+    --------
+    procrustes_residual : Of tables that have no space in common.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sk_entity import EmbeddingTable
+    >>> from sk_entity.inspection import drift
+    >>> before = pd.DataFrame({"x": [1.0, 2, 4], "y": 0.0}, index=list("abc"))
+    >>> after = before.assign(y=[0.0, 0.5, 0.0])
+    >>> one, other = (EmbeddingTable.from_frame(f, "letter") for f in (before, after))
+    >>> drift(one, other)["distance"].to_dict()
+    {'b': 0.5, 'a': 0.0, 'c': 0.0}
     """
     if a.dim != b.dim:
         raise ValueError(
@@ -152,6 +226,7 @@ def probe_score(table: EmbeddingTable, attribute: Any, *, cv: int = 5) -> float:
     Parameters
     ----------
     table : EmbeddingTable
+        Of any column.
     attribute : dict or Series
         From category value to label or number, such as a shop's state. Categories
         without one are left out.
@@ -163,10 +238,30 @@ def probe_score(table: EmbeddingTable, attribute: Any, *, cv: int = 5) -> float:
     score : float
         Mean R² for numbers, balanced accuracy for labels.
 
+    Raises
+    ------
+    ValueError
+        If fewer than ``2 * cv`` categories have an attribute.
+
+    See Also
+    --------
+    EmbeddingTable.nearest : To look at single categories.
+
     References
     ----------
     G. Alain and Y. Bengio (2016), "Understanding intermediate layers using linear
     classifier probes".
+
+    Examples
+    --------
+    >>> from sk_entity import EmbeddingTable
+    >>> from sk_entity.datasets import make_entities
+    >>> from sk_entity.inspection import probe_score
+    >>> truth = make_entities(100, random_state=0).vectors["entity_0"]
+    >>> table = EmbeddingTable.from_frame(truth, "entity_0")
+    >>> positive = {value: vector[0] > 0 for value, vector in truth.T.items()}
+    >>> probe_score(table, positive) > 0.9
+    True
     """
     known = pd.Series(attribute).dropna()
     frame = table.to_frame()
@@ -195,6 +290,7 @@ def map_trustworthiness(
     Parameters
     ----------
     table : EmbeddingTable
+        What is mapped.
     points : array-like of shape (n_categories, n_dimensions)
         In the order of ``table.to_frame()``, such as the columns x and y of
         ``EmbeddingMapDisplay.frame``.
@@ -209,10 +305,28 @@ def map_trustworthiness(
         1: nothing is near on the map that is not near in the table; about .5 by
         chance.
 
+    Raises
+    ------
+    ValueError
+        If there is not one point for each category, or there are fewer than four.
+
+    See Also
+    --------
+    sk_entity.plotting.EmbeddingMapDisplay : Draws the map.
+
     References
     ----------
     J. Venna and S. Kaski (2001), "Neighborhood Preservation in Nonlinear Projection
     Methods: An Experimental Study".
+
+    Examples
+    --------
+    >>> from sk_entity import EmbeddingTable
+    >>> from sk_entity.datasets import make_entities
+    >>> from sk_entity.inspection import map_trustworthiness
+    >>> truth = make_entities(100, random_state=0).vectors["entity_0"]
+    >>> map_trustworthiness(EmbeddingTable.from_frame(truth, "entity_0"), truth)
+    1.0
     """
     vectors, points = _points(table)[0], np.asarray(points, dtype=np.float64)
     n = len(vectors)

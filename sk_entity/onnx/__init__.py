@@ -2,17 +2,6 @@
 
 A graph holds what `transform` does with new rows: look-ups by value, crosses, support,
 statistics and the prediction. It needs no Python where it runs.
-
-Examples
---------
->>> import pandas as pd
->>> from sk_entity import EntityEmbeddingEncoder
->>> from sk_entity.onnx import to_onnx
->>> X = pd.DataFrame({"city": ["Rome", "Oslo", "Rome", "Bari"] * 10})
->>> encoder = EntityEmbeddingEncoder(random_state=0, max_epochs=5)
->>> model = to_onnx(encoder.fit(X, [1.0, 3.0, 1.2, 2.0] * 10))
->>> [tensor.name for tensor in (*model.graph.input, *model.graph.output)]
-['city', 'features']
 """
 
 try:

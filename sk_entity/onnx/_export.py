@@ -75,6 +75,7 @@ def to_onnx(
     Parameters
     ----------
     encoder : EntityEmbeddingEncoder
+        Fitted.
     output : str, default="features"
         The name of the output, doubles of shape (n_rows, n_columns_out), which are the
         columns of ``encoder.get_feature_names_out()``. Vectors, statistics, support
@@ -85,6 +86,7 @@ def to_onnx(
     Returns
     -------
     model : ModelProto
+        It has passed onnx's checker.
 
     Raises
     ------
@@ -94,6 +96,24 @@ def to_onnx(
         If something cannot be a graph: subwords, multi-valued or hashed columns,
         categories of decimals, bytes or several types, errors for unknown values, and
         columns that are no numbers and pass through.
+    ValueError
+        If ``target_opset`` is below 18.
+
+    See Also
+    --------
+    as_inputs : Makes the graph's inputs of a frame.
+    register : For a Pipeline, which becomes one graph.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sk_entity import EntityEmbeddingEncoder
+    >>> from sk_entity.onnx import to_onnx
+    >>> X = pd.DataFrame({"city": ["Rome", "Oslo", "Rome", "Bari"] * 10})
+    >>> encoder = EntityEmbeddingEncoder(random_state=0, max_epochs=5)
+    >>> model = to_onnx(encoder.fit(X, [1.0, 3.0, 1.2, 2.0] * 10))
+    >>> [tensor.name for tensor in (*model.graph.input, *model.graph.output)]
+    ['city', 'features']
     """
     check_is_fitted(encoder)
     if target_opset < _LOWEST:
@@ -144,11 +164,27 @@ def as_inputs(
     Returns
     -------
     inputs : dict of str to ndarray of shape (n_rows, 1)
+        By the names of the graph's inputs.
 
     Raises
     ------
     ColumnError
         If a column is of another type than in fit.
+
+    See Also
+    --------
+    to_onnx : Makes the graph.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sk_entity import EntityEmbeddingEncoder
+    >>> from sk_entity.onnx import as_inputs
+    >>> X = pd.DataFrame({"city": ["Rome", "Oslo", "Rome", None] * 10})
+    >>> encoder = EntityEmbeddingEncoder(random_state=0, max_epochs=5)
+    >>> encoder = encoder.fit(X, [1.0, 3.0, 1.2, 2.0] * 10)
+    >>> as_inputs(encoder, X.head(2))["city"].tolist()
+    [['Rome'], ['Oslo']]
     """
     learned: Learned = encoder._learned
     frame = learned.header.read(frame)

@@ -62,6 +62,25 @@ def initial_types(encoder: EntityEmbeddingEncoder) -> list[tuple[str, Any]]:
     -------
     types : list of (str, TensorType)
         For ``skl2onnx.to_onnx(pipeline, initial_types=...)``.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed.
+
+    See Also
+    --------
+    register : Call it before, once a process.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sk_entity import EntityEmbeddingEncoder
+    >>> from sk_entity.onnx import initial_types
+    >>> X = pd.DataFrame({"city": ["Rome", "Oslo", "Rome", "Bari"] * 10})
+    >>> encoder = EntityEmbeddingEncoder(random_state=0, max_epochs=5)
+    >>> initial_types(encoder.fit(X, [1.0, 3.0, 1.2, 2.0] * 10))
+    [('city', StringTensorType(shape=[None, 1]))]
     """
     try:
         from skl2onnx.common import data_types
@@ -87,6 +106,28 @@ def register() -> None:
     ------
     ImportError
         If skl2onnx is not installed.
+
+    See Also
+    --------
+    initial_types : What skl2onnx must be told of the Pipeline's inputs.
+
+    Examples
+    --------
+    >>> import skl2onnx
+    >>> from sklearn.ensemble import HistGradientBoostingRegressor
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sk_entity import EntityEmbeddingEncoder
+    >>> from sk_entity.datasets import make_entities
+    >>> from sk_entity.onnx import initial_types, register
+    >>> data = make_entities(200, random_state=0)
+    >>> encoder = EntityEmbeddingEncoder(random_state=0, max_epochs=3)
+    >>> model = make_pipeline(encoder, HistGradientBoostingRegressor(max_iter=3))
+    >>> register()
+    >>> graph = skl2onnx.to_onnx(
+    ...     model.fit(data.X, data.y), initial_types=initial_types(model[0])
+    ... ).graph
+    >>> [tensor.name for tensor in (*graph.input, *graph.output)]
+    ['entity_0', 'entity_1', 'z_1', 'variable']
     """
     try:
         from skl2onnx import update_registered_converter

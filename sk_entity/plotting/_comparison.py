@@ -14,11 +14,32 @@ class EncoderComparisonDisplay:
     Parameters
     ----------
     comparison : EncoderComparison
+        What is drawn.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Where it was drawn.
     figure_ : matplotlib Figure
+        The figure of ``ax_``.
+
+    See Also
+    --------
+    sk_entity.compare_encoders : Scores the encoders.
+
+    Examples
+    --------
+    >>> from sklearn.preprocessing import TargetEncoder
+    >>> from sklearn.tree import DecisionTreeRegressor
+    >>> from sk_entity import compare_encoders
+    >>> from sk_entity.datasets import make_entities
+    >>> from sk_entity.plotting import EncoderComparisonDisplay
+    >>> data = make_entities(200, random_state=0)
+    >>> encoders = {"none": "drop", "TargetEncoder": TargetEncoder(random_state=0)}
+    >>> model = DecisionTreeRegressor(max_depth=3, random_state=0)
+    >>> found = compare_encoders(model, data.X, data.y, encoders, cv=2)
+    >>> EncoderComparisonDisplay.from_comparison(found).ax_.get_xlabel()
+    'score less that of TargetEncoder (95 % interval)'
     """
 
     def __init__(self, comparison: EncoderComparison) -> None:
@@ -35,11 +56,28 @@ class EncoderComparisonDisplay:
         comparison : EncoderComparison
             What ``compare_encoders`` returned.
         ax : matplotlib Axes or None, default=None
+            Where to draw; None: in a new figure.
+
+        Returns
+        -------
+        display : EncoderComparisonDisplay
+            It holds the axes and the figure.
         """
         return cls(comparison).plot(ax)
 
     def plot(self, ax: Any = None) -> "EncoderComparisonDisplay":
-        """Draw the differences; encoders that failed are named beside."""
+        """Draw the differences; encoders that failed are named beside.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None: in a new figure.
+
+        Returns
+        -------
+        self : EncoderComparisonDisplay
+            It holds the axes and the figure.
+        """
         frame = self.comparison.to_frame()
         failed = frame.index[frame["error"] != ""].tolist()
         frame = frame[frame["error"] == ""][::-1]

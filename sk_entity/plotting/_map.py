@@ -29,15 +29,23 @@ class EmbeddingMapDisplay:
     table : EmbeddingTable
         What is mapped: neighbours are those of its vectors, not of the map.
     axis_labels : (str, str)
+        What ``x`` and ``y`` are.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Where it was drawn.
     figure_ : matplotlib Figure
+        The figure of ``ax_``.
     texts_ : list of matplotlib Text
         The labels.
     labelled_ : list of category values
         What has a label.
+
+    See Also
+    --------
+    sk_entity.inspection.map_trustworthiness : How far the map can be believed.
+    sk_entity.EmbeddingTable.nearest : Neighbours by all coordinates.
 
     Examples
     --------
@@ -101,13 +109,17 @@ class EmbeddingMapDisplay:
         random_state : int or None, default=0
             Of t-SNE and UMAP.
         ax : matplotlib Axes or None, default=None
+            Where to draw; None: in a new figure.
 
         Returns
         -------
         display : EmbeddingMapDisplay
+            It holds the axes, the figure and the table.
 
         Raises
         ------
+        ImportError
+            With ``method="umap"``, if umap-learn is not installed.
         ValueError
             If the encoder has no such column, or the method is none of those.
         """
@@ -144,13 +156,19 @@ class EmbeddingMapDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes or None
-        size_by, label, highlight
-            As :meth:`from_encoder`.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None: in a new figure.
+        size_by : "count" or None, default="count"
+            As for :meth:`from_encoder`.
+        label : bool or list of category values, default=True
+            As for :meth:`from_encoder`.
+        highlight : category value or None, default=None
+            As for :meth:`from_encoder`.
 
         Returns
         -------
-        display : EmbeddingMapDisplay
+        self : EmbeddingMapDisplay
+            It holds the axes, the figure and the table.
         """
         self.ax_, self.figure_ = axes(ax, (7.5, 6))
         near = [] if highlight is None else self._with_neighbours(highlight)
@@ -200,10 +218,17 @@ class EmbeddingMapDisplay:
         path : path-like or None, default=None
             Where to write the page, too.
         n_neighbours : int, default=5
+            How many neighbours a category shows.
 
         Returns
         -------
         html : str
+            The page.
+
+        Raises
+        ------
+        ImportError
+            If plotly is not installed.
         """
         from sk_entity.plotting._interactive import map_page
 
