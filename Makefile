@@ -22,19 +22,20 @@ $(VENV)/.installed-%: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) install -q -c constraints.txt --group $* -e .
 	@touch $@
 
-demo: $(call STAMP,demo)  ## Install and run the quickstart; saves a picture.
-	$(BIN)/python docs/images/draw.py examples/plot_quickstart.py pictures
+demo: $(call STAMP,demo)  ## Install and run the quickstart; saves quickstart.png.
+	$(BIN)/python docs/images/draw.py examples/plot_quickstart.py quickstart.png
 
 gallery: $(call STAMP,demo)  ## Renew docs/images; DATA=folder has the rows for the map of states.
 	for style in default dark_background; do \
-		$(BIN)/python docs/images/draw.py examples/plot_quickstart.py docs/images $$style || exit 1; \
-		$(BIN)/python docs/images/draw.py examples/plot_map_of_states.py docs/images $$style \
-			--fits 10 --data $(DATA) || exit 1; \
+		$(BIN)/python docs/images/draw.py examples/plot_quickstart.py \
+			docs/images/quickstart.png $$style || exit 1; \
+		$(BIN)/python docs/images/draw.py examples/plot_map_of_states.py \
+			docs/images/states.png $$style --fits 10 --data $(DATA) || exit 1; \
 	done
 
 examples: $(call STAMP,demo)  ## Install and run all examples; saves their pictures.
 	for file in examples/plot_*.py; do \
-		$(BIN)/python docs/images/draw.py $$file pictures || exit 1; \
+		$(BIN)/python docs/images/draw.py $$file pictures/$$(basename $$file .py).png || exit 1; \
 	done
 	$(BIN)/python examples/serve.py
 

@@ -24,7 +24,7 @@ from sk_entity.plotting import EncoderComparisonDisplay
 # LightGBM's own treatment of categories, none, and this one. An encoder that fails is
 # reported and stops nothing.
 data = load_movielens()
-rows = np.random.default_rng(0).permutation(len(data.X))[:15_000]
+rows = np.random.default_rng(0).permutation(len(data.X))[:8_000]
 X, y = data.X.iloc[rows].reset_index(drop=True), data.y[rows]
 model = LGBMRegressor(n_estimators=100, learning_rate=0.05, verbose=-1)
 comparison = compare_encoders(

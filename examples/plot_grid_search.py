@@ -23,7 +23,7 @@ from sk_entity.datasets import make_entities
 # Every category of ``entity_0`` and ``entity_1`` has three numbers of its own: its
 # effect, and its slopes on ``z_1`` and ``z_2``. A mean target would keep the first
 # alone.
-data = make_entities(4000, n_categories=(60, 30), dim=3, noise=0.3, random_state=0)
+data = make_entities(3000, n_categories=(60, 30), dim=3, noise=0.3, random_state=0)
 X_train, X_test, y_train, y_test = train_test_split(
     data.X, data.y, test_size=0.25, random_state=0
 )
@@ -37,14 +37,14 @@ print(X_train.head(3).round(2).to_string(index=False))
 # that the score tells what is in them.
 model = make_pipeline(
     EntityEmbeddingEncoder(
-        crosses=None, add_prediction=False, max_epochs=15, random_state=0
+        crosses=None, add_prediction=False, max_epochs=10, random_state=0
     ),
     HistGradientBoostingRegressor(random_state=0),
 )
 search = GridSearchCV(
     model,
     {
-        "entityembeddingencoder__embedding_dim": [1, 2, 3, 5, 8],
+        "entityembeddingencoder__embedding_dim": [1, 2, 3, 5],
         "histgradientboostingregressor__max_leaf_nodes": [8, 31],
     },
     cv=3,

@@ -31,7 +31,7 @@ countries = data("dslabs", "gapminder").sample(frac=1, random_state=0)
 X = countries[["country", "year"]].astype({"year": float})
 y = countries[["life_expectancy", "fertility", "infant_mortality"]].astype(float)
 encoder, again = (
-    EntityEmbeddingEncoder(embedding_dim=4, max_epochs=40, random_state=seed).fit(X, y)
+    EntityEmbeddingEncoder(embedding_dim=4, max_epochs=15, random_state=seed).fit(X, y)
     for seed in (0, 1)
 )
 table, other = encoder.embeddings_["country"], again.embeddings_["country"]

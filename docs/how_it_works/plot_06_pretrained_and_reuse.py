@@ -58,21 +58,33 @@ frequent = np.arange(n_shops) < n_shops // 2
 shop = np.repeat(np.arange(n_shops), np.where(frequent, 200, 2))
 X, y = sales(shop, effect + rng.normal(0, 0.7, n_shops), slope)
 settings = {"embedding_dim": 2, "cv": None, "random_state": 0}
-moving = EntityEmbeddingEncoder(pretrained={"shop": table}, **settings).fit(X, y)
 frozen = EntityEmbeddingEncoder(
     pretrained={"shop": Pretrained(table, freeze=True)}, **settings
 ).fit(X, y)
-moved = drift(table, moving.embeddings_["shop"])
-moved["rows"] = np.where(moved["count"] > 2, "two hundred", "two")
-print("how far vectors moved, by the rows of their shop")
-print(moved.groupby("rows")["distance"].describe()[["mean", "min", "max"]].round(2))
-print("frozen:", drift(table, frozen.embeddings_["shop"])["distance"].max())
+print(
+    "frozen vectors move by", drift(table, frozen.embeddings_["shop"])["distance"].max()
+)
+
+# %%
+# Vectors that are not frozen go on learning, and ``shrinkage`` draws those of shops
+# with few rows towards where they started: the more, the larger it is.
+distances = {}
+for shrinkage in (0.5, 2.0, 8.0):
+    moving = EntityEmbeddingEncoder(
+        pretrained={"shop": table}, shrinkage=shrinkage, **settings
+    ).fit(X, y)
+    moved = drift(table, moving.embeddings_["shop"])
+    rows = np.where(moved["count"] > 2, "two hundred rows", "two rows")
+    distances[shrinkage] = moved.groupby(rows)["distance"].mean()
+print("mean distance that vectors of shops have moved")
+print(pd.DataFrame(distances).T.rename_axis("shrinkage").round(2).to_string())
 
 # %%
 # The picture
 # -----------
-# Arrows go from where a vector started to where the second task took it. Shops with few
-# rows stay near their start: what is known from before counts more than two new rows.
+# Arrows go from where a vector started to where the second task took it, with the
+# largest of the three shrinkages. Shops with few rows stay near their start: what is
+# known from before counts more than two new rows.
 start = table.to_frame().loc[names].to_numpy()[:, :2]
 end = moving.embeddings_["shop"].to_frame().loc[names].to_numpy()[:, :2]
 _, ax = plt.subplots(figsize=(7, 5.5), layout="constrained")

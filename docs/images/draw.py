@@ -1,6 +1,6 @@
 """Run a script of the galleries and save its pictures, on light or on dark.
 
-python docs/images/draw.py examples/plot_quickstart.py pictures [STYLE] [OPTIONS ...]
+python docs/images/draw.py SCRIPT FILE.png [STYLE] [OPTIONS OF THE SCRIPT ...]
 """
 
 import runpy
@@ -13,18 +13,17 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 
-def draw(script, folder, style="default", *options):
-    """Save the figures as ``folder/NAME.png``; numbered, if there are several."""
-    name = script.stem.removeprefix("plot_")
+def draw(script, path, style="default", *options):
+    """Save the figures of a script; numbered, if there are several."""
     end = "_dark" if style == "dark_background" else ""
     sys.argv = [str(script), *options]
-    folder.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with plt.style.context(style):
         runpy.run_path(str(script), run_name="__main__")
         numbers = plt.get_fignums()
         for number in numbers:
             which = f"_{number}" if len(numbers) > 1 else ""
-            file = folder / f"{name}{which}{end}.png"
+            file = path.with_stem(f"{path.stem}{which}{end}")
             plt.figure(number).savefig(file, dpi=80)
             print(f"Saved {file}")
     plt.close("all")
