@@ -27,7 +27,7 @@ from sklearn.metrics.pairwise import haversine_distances
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity.plotting import EmbeddingMapDisplay
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+parser = argparse.ArgumentParser(description="The map of states")
 parser.add_argument("--data", type=Path, help="folder with rossmann.parquet")
 parser.add_argument("--fits", type=int, default=3, help="how many to average")
 options = parser.parse_args()

@@ -54,7 +54,7 @@ nets = {
     "linear (no hidden layer)": (),
     "narrow (16)": (16,),
     "default (64, 32)": (64, 32),
-    "wide (512, 256)": (512, 256),
+    "wide (256, 128)": (256, 128),
     "own: residual block": Residual,
 }
 only_vectors = {
