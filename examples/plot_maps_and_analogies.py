@@ -30,10 +30,9 @@ from sk_entity.plotting import EmbeddingMapDisplay
 countries = data("dslabs", "gapminder").sample(frac=1, random_state=0)
 X = countries[["country", "year"]].astype({"year": float})
 y = countries[["life_expectancy", "fertility", "infant_mortality"]].astype(float)
-encoder, again = (
-    EntityEmbeddingEncoder(embedding_dim=4, max_epochs=15, random_state=seed).fit(X, y)
-    for seed in (0, 1)
-)
+settings = {"embedding_dim": 4, "max_epochs": 30}
+encoder = EntityEmbeddingEncoder(**settings, random_state=0).fit(X, y)
+again = EntityEmbeddingEncoder(**settings, cv=None, random_state=1).fit(X, y)
 table, other = encoder.embeddings_["country"], again.embeddings_["country"]
 
 # %%
@@ -90,9 +89,10 @@ print(
 # %%
 # The map
 # -------
-# Neighbours of Japan are circled. The two arrows are the analogy: the same step from
-# India and from Kenya. ``display.to_html()`` gives the map as a web page, on which the
-# country under the pointer shows its neighbours.
+# Neighbours of Japan are circled. The arrows are the analogy: from India to China, and
+# from Kenya to the country that is nearest to where the same step ends.
+# ``display.to_html()`` gives the map as a web page, on which the country under the
+# pointer shows its neighbours.
 people = countries.query("year == 2010").set_index("country")["population"]
 _, ax = plt.subplots(figsize=(9, 6.5), layout="constrained")
 display = EmbeddingMapDisplay.from_encoder(

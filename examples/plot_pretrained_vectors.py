@@ -33,8 +33,8 @@ print(table.nearest("Japan", k=3).round(2))
 # %%
 # The small task
 # --------------
-# Incomes of one year. Half of the countries have a few rows, the others none at all in
-# training: what is known of those are the vectors alone.
+# Incomes by country and year. Half of the countries have a few rows, the others none at
+# all in training: what is known of those are the vectors alone.
 income = countries.dropna(subset=["gdp", "population"])
 log_income = np.log10(income["gdp"] / income["population"]).to_numpy()
 rows = income[["country", "year"]].astype({"year": float})
