@@ -147,8 +147,8 @@ def learn_countries():
         score = probe_score(source, births)
         print(f"  births in 1970 read off the {name:10} R² {score:.2f}")
     people = years.query("year == 2010").set_index("country")["population"]
-    label = people.nlargest(50).index.tolist()
-    return table, births.rename("births per woman in 1970, never an input"), label
+    named = people.nlargest(50).index.tolist()
+    return table, births.rename("births per woman in 1970, never an input"), named
 
 
 # %%
@@ -156,7 +156,7 @@ def learn_countries():
 # -----------
 
 
-def picture(results, metric, table, color_by=None, label=True):
+def picture(results, metric, table, color_by=None, named=True):
     fig, (left, right) = plt.subplots(
         1, 2, figsize=(14, 6.5), width_ratios=[1, 1.7], layout="constrained"
     )
@@ -171,7 +171,7 @@ def picture(results, metric, table, color_by=None, label=True):
     left.set_title("LightGBM with each encoding")
     left.grid(axis="x", alpha=0.3)
     EmbeddingMapDisplay.from_encoder(
-        table, table.name, color_by=color_by, size_by=None, label=label, ax=right
+        table, table.name, color_by=color_by, size_by=None, label=named, ax=right
     )
     right.set_title(f"What it learned: {right.get_title()}")
     return fig

@@ -50,7 +50,7 @@ settings = {
     "crosses": None,
     "add_prediction": True,
     "cv": None,  # no features of training rows are asked for
-    "max_epochs": 20,
+    "max_epochs": 40,
     "random_state": 0,
 }
 scores, encoders = {}, {}
