@@ -174,6 +174,7 @@ def picture(results, metric, table, color_by=None, named=True):
         table, table.name, color_by=color_by, size_by=None, label=named, ax=right
     )
     right.set_title(f"What it learned: {right.get_title()}")
+    fig.get_layout_engine().set(rect=(0, 0, 0.99, 1))
     return fig
 
 
