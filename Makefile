@@ -23,16 +23,21 @@ $(VENV)/.installed-%: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(call STAMP,demo)  ## Install and run the quickstart; saves quickstart.png.
-	$(BIN)/python examples/plot_1_quickstart.py --save quickstart.png
+	$(BIN)/python docs/images/draw.py examples/plot_quickstart.py quickstart.png
 
 gallery: $(call STAMP,demo)  ## Renew docs/images; DATA=folder has the rows for the map of states.
-	$(BIN)/python examples/plot_1_quickstart.py --save docs/images/quickstart.png
-	$(BIN)/python examples/plot_2_nets_and_losses.py --save docs/images/nets.png
-	$(BIN)/python examples/plot_3_look_inside.py --save docs/images/inside
-	$(BIN)/python examples/plot_4_states.py --save docs/images/states --fits 10 --data $(DATA)
+	for style in default dark_background; do \
+		$(BIN)/python docs/images/draw.py examples/plot_quickstart.py \
+			docs/images/quickstart.png $$style || exit 1; \
+		$(BIN)/python docs/images/draw.py examples/plot_map_of_states.py \
+			docs/images/states.png $$style --fits 10 --data $(DATA) || exit 1; \
+	done
 
 examples: $(call STAMP,demo)  ## Install and run all examples; saves their pictures.
-	for file in examples/*.py; do $(BIN)/python $$file || exit 1; done
+	for file in examples/plot_*.py; do \
+		$(BIN)/python docs/images/draw.py $$file pictures/$$(basename $$file .py).png || exit 1; \
+	done
+	$(BIN)/python examples/serve.py
 
 test: $(call STAMP,test)  ## Install and run all tests and doctests.
 	$(BIN)/python -m pytest -q -n 2

