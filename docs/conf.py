@@ -1,0 +1,99 @@
+"""How Sphinx builds the site: `make docs`."""
+
+import re
+from pathlib import Path
+
+from sk_entity import __version__
+
+HERE = Path(__file__).parent
+
+project = "sk-entity"
+author = "The sk-entity developers"
+copyright = author
+version = release = __version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "_templates", "how_it_works"]
+templates_path = ["_templates"]
+
+# Pages are Markdown, and their links to headings are those of GitHub.
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 4
+
+autodoc_typehints = "none"  # types stand in the docstrings
+autosummary_generate = True
+numpydoc_show_class_members = False
+
+# Every script is run, and one that fails or warns ends the build. `-D plot_gallery=0`
+# builds the pages without running them.
+FOLDERS = {"../examples": "examples", "how_it_works": "how_entity_embeddings_work"}
+there = [name for name in FOLDERS if (HERE / name / "GALLERY_HEADER.rst").exists()]
+sphinx_gallery_conf = {
+    "examples_dirs": there,
+    "gallery_dirs": [FOLDERS[name] for name in there],
+    "filename_pattern": r"plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("sk_entity",),
+    "remove_config_comments": True,
+    "show_memory": False,
+    "min_reported_time": 5,
+    "plot_gallery": "True",
+    "abort_on_example_error": True,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "sk-entity"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "sk-entity"},
+    "navbar_align": "left",
+    "header_links_before_dropdown": 6,
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {"index": [], "install": [], "tutorial": [], "faq": []}
+
+#: What GitHub shows to readers of dark pages and of light ones.
+PICTURE = re.compile(
+    r'<picture>\s*<source media="\(prefers-color-scheme: dark\)" '
+    r'srcset="(?P<dark>[^"]+)">\s*'
+    r'<img src="(?P<light>[^"]+)" alt="(?P<alt>[^"]+)">\s*</picture>'
+)
+
+
+def _show_pictures(app, docname, source):
+    """Write pictures as images of the light and of the dark theme."""
+
+    def images(match):
+        return "\n".join(
+            f"```{{image}} {match[theme]}\n:alt: {match['alt']}\n"
+            f":class: only-{theme}\n```"
+            for theme in ("light", "dark")
+        )
+
+    source[0] = PICTURE.sub(images, source[0])
+
+
+def _skip_inherited(app, what, name, member, skip, options):
+    """Leave out what other packages have written: their links lead nowhere here."""
+    owner = getattr(member, "fget", member)
+    module = getattr(owner, "__module__", None) or ""
+    return True if module.startswith(("sklearn", "builtins")) else skip
+
+
+def setup(app):
+    app.connect("source-read", _show_pictures)
+    app.connect("autodoc-skip-member", _skip_inherited)
