@@ -10,7 +10,7 @@ STAMP = $(VENV)/.installed-$(1)
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo examples gallery docs docs-fast test check lint types doctest coverage fuzz format wheel-test min-versions bench clean
+.PHONY: help demo examples gallery docs docs-fast site-test test check lint types doctest coverage fuzz format wheel-test min-versions bench clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ examples: $(call STAMP,demo)  ## Install and run all examples; saves their pictu
 
 docs: $(call STAMP,docs)  ## Build the site with its examples into docs/_build/html; a warning is an error.
 	$(SPHINX) docs docs/_build/html
+
+site-test: $(call STAMP,dev)  ## Open every page of the built site in a browser.
+	SK_ENTITY_SITE=docs/_build/html $(BIN)/python -m pytest -q tests/test_site.py
 
 docs-fast: $(call STAMP,docs)  ## The site without running the examples.
 	$(SPHINX) -D plot_gallery=0 docs docs/_build/html

@@ -30,6 +30,8 @@ myst_heading_anchors = 4
 autodoc_typehints = "none"  # types stand in the docstrings
 autosummary_generate = True
 numpydoc_show_class_members = False
+python_maximum_signature_line_length = 60  # longer ones have a line a parameter
+toc_object_entries_show_parents = "hide"
 
 # Every script is run, and one that fails or warns ends the build. `-D plot_gallery=0`
 # builds the pages without running them.
@@ -44,6 +46,7 @@ sphinx_gallery_conf = {
     "doc_module": ("sk_entity",),
     "remove_config_comments": True,
     "show_memory": False,
+    "write_computation_times": False,  # a page whose table fetches scripts
     "min_reported_time": 5,
     "plot_gallery": "True",
     "abort_on_example_error": True,
@@ -51,20 +54,41 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sk-entity"
+html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_context = {"default_mode": "auto"}
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
-    "logo": {"text": "sk-entity"},
+    "logo": {
+        "text": "sk-entity",
+        "image_light": "_static/logo.svg",
+        "image_dark": "_static/logo.svg",
+    },
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
     "show_toc_level": 2,
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
     "navigation_with_keys": False,
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "install": [], "tutorial": [], "faq": []}
+# Pages of no section have nothing to list beside them.
+html_sidebars = {
+    name: []
+    for name in (
+        "index",
+        "install",
+        "tutorial",
+        "when_do_embeddings_help",
+        "performance",
+        "faq",
+        "design",
+        "changelog",
+        "contributing",
+    )
+}
 
 #: What GitHub shows to readers of dark pages and of light ones.
 PICTURE = re.compile(
