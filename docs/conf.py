@@ -1,11 +1,13 @@
 """How Sphinx builds the site: `make docs`."""
 
 import re
+import sys
 from pathlib import Path
 
 from sk_entity import __version__
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # for _strict
 
 project = "sk-entity"
 author = "The sk-entity developers"
@@ -33,8 +35,8 @@ numpydoc_show_class_members = False
 python_maximum_signature_line_length = 60  # longer ones have a line a parameter
 toc_object_entries_show_parents = "hide"
 
-# Every script is run, and one that fails is an error of the build. `-D plot_gallery=0`
-# builds the pages without running them.
+# Every script is run, and one that fails or warns is an error of the build.
+# `-D plot_gallery=0` builds the pages without running them.
 FOLDERS = {"../examples": "examples", "how_it_works": "how_entity_embeddings_work"}
 there = [name for name in FOLDERS if (HERE / name / "GALLERY_HEADER.rst").exists()]
 sphinx_gallery_conf = {
@@ -45,6 +47,8 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("sk_entity",),
     "remove_config_comments": True,
+    "reset_modules": ("matplotlib", "_strict.warnings_are_errors"),
+    "reset_modules_order": "both",
     "show_memory": False,
     "write_computation_times": False,  # a page whose table fetches scripts
     "min_reported_time": 5,
