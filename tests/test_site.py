@@ -175,8 +175,12 @@ LOOKS = """
 const shade = getComputedStyle(document.body).backgroundColor.match(/\\d+/g);
 const seen = [...document.querySelectorAll('main img')]
   .filter(e => e.getBoundingClientRect().width > 0);
+const light = color => color.match(/\\d+/g).slice(0, 3).reduce((a, b) => a + +b, 0) / 3;
+const faint = [...document.querySelectorAll('main .highlight pre .n')].filter(e =>
+  Math.abs(light(getComputedStyle(e).color)
+    - light(getComputedStyle(e.closest('pre')).backgroundColor)) < 80);
 return [Number(shade[0]), seen.filter(e => e.complete && !e.naturalWidth).length,
-  seen.map(e => e.className).join(' ')];
+  seen.map(e => e.className).join(' '), faint.length];
 """
 
 
@@ -197,9 +201,11 @@ def faults(browser, size, scheme):
     wait = WebDriverWait(browser, 10, poll_frequency=0.02)
     wait.until(lambda b: b.execute_script(THEME) == scheme)
     found = browser.execute_script(STICKING_OUT)
-    shade, missing, classes = browser.execute_script(LOOKS)
+    shade, missing, classes, faint = browser.execute_script(LOOKS)
     if (shade > 127) == (scheme == "dark"):
         found.append(f"background {shade}")
+    if faint:
+        found.append(f"{faint} names in code cannot be read")
     if missing:
         found.append(f"{missing} pictures missing")
     if ("only-light" if scheme == "dark" else "only-dark") in classes:
