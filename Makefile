@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+SPHINX = $(BIN)/python -m sphinx -q -W --keep-going -b html
 # Installs follow the dependency groups in pyproject.toml; a stamp a group.
 STAMP = $(VENV)/.installed-$(1)
 # A waiting OpenMP thread sleeps instead of spinning: on few cores that is 10x faster.
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo examples gallery test check lint types doctest coverage fuzz format wheel-test min-versions bench clean
+.PHONY: help demo examples gallery docs docs-fast site-test test check lint types doctest coverage fuzz format wheel-test min-versions bench clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,6 +39,15 @@ examples: $(call STAMP,demo)  ## Install and run all examples; saves their pictu
 		$(BIN)/python docs/images/draw.py $$file pictures/$$(basename $$file .py).png || exit 1; \
 	done
 	$(BIN)/python examples/serve.py
+
+docs: $(call STAMP,docs)  ## Build the site with its examples into docs/_build/html; a warning is an error.
+	$(SPHINX) docs docs/_build/html
+
+site-test: $(call STAMP,dev)  ## Open every page of the built site in a browser.
+	SK_ENTITY_SITE=docs/_build/html $(BIN)/python -m pytest -q tests/test_site.py
+
+docs-fast: $(call STAMP,docs)  ## The site without running the examples.
+	$(SPHINX) -D plot_gallery=0 docs docs/_build/html
 
 test: $(call STAMP,test)  ## Install and run all tests and doctests.
 	$(BIN)/python -m pytest -q -n 2
@@ -80,3 +90,4 @@ bench: $(call STAMP,bench)  ## Speed, and scores on real data sets: make bench D
 
 clean:  ## Remove the environment and everything built.
 	rm -rf $(VENV) $(VENV)-min dist build .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf docs/_build docs/examples docs/generated docs/how_entity_embeddings_work

@@ -220,7 +220,7 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         The trained net, trimmed for prediction; None without categorical columns.
     n_features_in_ : int
         Number of input columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the input columns, if all are strings.
 
     See Also

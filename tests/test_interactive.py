@@ -1,7 +1,6 @@
 """The interactive map: one page without a network, and its behaviour in a browser."""
 
 import re
-import shutil
 from dataclasses import replace
 
 import matplotlib
@@ -12,12 +11,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from browsers import console_errors, open_browser, prefer
 
 from sk_entity import EmbeddingTable
 from sk_entity._categories import Vocabulary
 from sk_entity.plotting import EmbeddingMapDisplay
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 HOVER = "nearest:%{customdata"  # once a trace
 
 
@@ -96,25 +95,7 @@ def test_quotes_are_quotes_and_markup_is_text(table, monkeypatch):
 
 @pytest.fixture
 def browser(tmp_path):
-    webdriver = pytest.importorskip("selenium.webdriver")
-    binary = next(filter(None, map(shutil.which, BROWSERS)), None)
-    driver = shutil.which("chromedriver")
-    if binary is None or driver is None:
-        pytest.skip("needs chromium and chromedriver, which are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for argument in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--window-size=900,700",
-        f"--user-data-dir={tmp_path / 'profile'}",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(executable_path=driver)
-    driver = webdriver.Chrome(options=options, service=service)
+    driver = open_browser(tmp_path / "profile")
     yield driver
     driver.quit()
 
@@ -169,17 +150,12 @@ def test_a_browser_shows_the_neighbours_of_what_is_under_the_pointer(
         "return performance.getEntriesByType('resource').map(e => e.name)"
     )
     assert [url for url in loaded if not url.startswith("data:")] == []
-    assert [
-        entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"
-    ] == []
+    assert console_errors(browser) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_follows_light_and_dark(table, tmp_path, browser, scheme):
-    browser.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia",
-        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
-    )
+    prefer(browser, scheme)
     path = tmp_path / "map.html"
     EmbeddingMapDisplay.from_encoder(table, "city").to_html(path)
     browser.get(path.as_uri())
