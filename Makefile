@@ -61,12 +61,13 @@ wheel-test: $(call STAMP,dev)  ## Build sdist and wheel; import the wheel outsid
 	rm -rf dist && $(PIP) wheel -q --no-deps -w dist .
 	$(PYTHON) -m zipfile -l dist/*.whl
 
-min-versions:  ## Tests with the oldest allowed numpy, pandas, scikit-learn and skorch.
+min-versions:  ## Tests with the lowest versions that pyproject.toml allows; torch is pinned.
 	$(PYTHON) -m venv $(VENV)-min
 	$(VENV)-min/bin/python -m pip install -q --upgrade "pip>=25.1"
-	$(VENV)-min/bin/python -m pip install -q -c constraints.txt --group test -e . \
-		"numpy==2.0.*" "pandas==2.2.*" "scikit-learn==1.6.*" "skorch==1.2.*"
-	$(VENV)-min/bin/python -m pytest -q -o filterwarnings=default
+	$(PYTHON) tools/lowest.py > $(VENV)-min/lowest.txt
+	$(VENV)-min/bin/python -m pip install -q -c constraints.txt -c $(VENV)-min/lowest.txt \
+		--group test -e .
+	$(VENV)-min/bin/python -m pytest -q -n 2 -o filterwarnings=default
 
 bench: $(call STAMP,bench)  ## Speed, and scores on real data sets: make bench DATA=folder.
 	$(BIN)/python benchmarks/speed.py --quick

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,8 @@ from sk_entity._row import RowReader
 from sk_entity._table import EmbeddingTable
 from sk_entity._target import Objective
 from sk_entity._workers import available_threads
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,8 +214,10 @@ class Learned:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def fitted(read: Callable[[Learned], Any]) -> Any:
+def fitted(read: Callable[[Learned], Value]) -> Value:
     """Return an attribute of an encoder that is there once it has learned.
+
+    Type checkers see the type of the attribute, not the property that it is.
 
     Parameters
     ----------
@@ -228,4 +232,4 @@ def fitted(read: Callable[[Learned], Any]) -> Any:
             )
         return read(encoder._learned)
 
-    return property(get)
+    return cast(Value, property(get))
