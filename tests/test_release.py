@@ -1,7 +1,9 @@
 """What is shipped: its files, its metadata, its types, and one version of each fact."""
 
 import importlib.metadata
+import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -37,6 +39,14 @@ def test_the_package_is_that_of_the_checkout_or_else_an_installed_one():
     else:  # in an sdist without it: `make dist-test`
         assert HOME.parent.name == "site-packages"
         assert importlib.metadata.version("sk-entity") == sk_entity.__version__
+
+
+@pytest.mark.skipif(
+    HOME.parent.name != "site-packages" or shutil.which("cc") is None,
+    reason="not installed, or no compiler to build with",
+)
+def test_the_training_step_is_compiled():
+    assert importlib.util.find_spec("sk_entity._compiled._kernel") is not None
 
 
 def test_types_are_shipped():
