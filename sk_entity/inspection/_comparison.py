@@ -73,7 +73,7 @@ class AsText(TransformerMixin, BaseEstimator):
 
 def _log_counts(counts: pd.DataFrame) -> pd.DataFrame:
     """Return logarithms under names of their own, beside those of a target encoder."""
-    return np.log1p(counts).add_suffix("_count")
+    return counts.apply(np.log1p).add_suffix("_count")
 
 
 def default_encoders(kind: str, random_state: Any) -> dict[str, Any]:
