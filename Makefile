@@ -10,7 +10,7 @@ STAMP = $(VENV)/.installed-$(1)
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo examples gallery docs docs-fast site-test test check lint types doctest coverage fuzz format wheel-test min-versions bench clean
+.PHONY: help demo examples gallery docs docs-fast site-test test check lint types doctest coverage fuzz format dist dist-test min-versions bench clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -72,16 +72,24 @@ format: $(call STAMP,dev)  ## Format the code and fix what ruff can fix.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-wheel-test: $(call STAMP,dev)  ## Build sdist and wheel; import the wheel outside the checkout.
-	rm -rf dist && $(PIP) wheel -q --no-deps -w dist .
-	$(PYTHON) -m zipfile -l dist/*.whl
+dist: $(call STAMP,release)  ## Build sdist and wheel, and check their metadata.
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
 
-min-versions:  ## Tests with the oldest allowed numpy, pandas, scikit-learn and skorch.
+# `make dist-test TESTS=tests` runs them all.
+TESTS ?= $(addprefix tests/, test_release.py test_docstrings.py test_sklearn.py \
+	test_encoder.py test_table.py test_saving.py test_onnx.py _learning/test_kernel.py)
+dist-test: dist  ## Tests of the installed wheel and sdist, in empty environments.
+	PYTHON=$(PYTHON) tools/dist_test.sh $(TESTS)
+
+min-versions:  ## Tests with the lowest versions that pyproject.toml allows; torch is pinned.
 	$(PYTHON) -m venv $(VENV)-min
 	$(VENV)-min/bin/python -m pip install -q --upgrade "pip>=25.1"
-	$(VENV)-min/bin/python -m pip install -q -c constraints.txt --group test -e . \
-		"numpy==2.0.*" "pandas==2.2.*" "scikit-learn==1.6.*" "skorch==1.2.*"
-	$(VENV)-min/bin/python -m pytest -q -o filterwarnings=default
+	$(PYTHON) tools/lowest.py > $(VENV)-min/lowest.txt
+	$(VENV)-min/bin/python -m pip install -q -c constraints.txt -c $(VENV)-min/lowest.txt \
+		--group test -e .
+	$(VENV)-min/bin/python -m pytest -q -n 2 -o filterwarnings=default
 
 bench: $(call STAMP,bench)  ## Speed, and scores on real data sets: make bench DATA=folder.
 	$(BIN)/python benchmarks/speed.py --quick

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ from sk_entity._table import EmbeddingTable
 from sk_entity._target import Objective
 from sk_entity._workers import available_threads
 from sk_entity.exceptions import NotSavableError
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,8 +225,10 @@ class Learned:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def fitted(read: Callable[[Learned], Any]) -> Any:
+def fitted(read: Callable[[Learned], Value]) -> Value:
     """Return an attribute of an encoder that is there once it has learned.
+
+    Type checkers see the type of the attribute, not the property that it is.
 
     Parameters
     ----------
@@ -239,4 +243,4 @@ def fitted(read: Callable[[Learned], Any]) -> Any:
             )
         return read(encoder._learned)
 
-    return property(get)
+    return cast(Value, property(get))

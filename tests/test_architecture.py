@@ -281,7 +281,8 @@ def test_files_and_functions_stay_readable(path):
 def test_the_extra_and_the_group_to_train_name_the_same():
     import tomllib
 
-    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())
+    root = Path(__file__).parents[1]  # not the package's, which may be installed
+    project = tomllib.loads((root / "pyproject.toml").read_text())
     extra = project["project"]["optional-dependencies"]["train"]
     assert extra == project["dependency-groups"]["train"]
     assert not {"torch", "skorch"} & set(project["project"]["dependencies"])

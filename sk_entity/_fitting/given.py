@@ -174,7 +174,8 @@ def _read(
     keys, columns = _parts(name, given, known)
     keys = keys.rename(name).reset_index(drop=True)
     try:
-        vectors = columns.to_numpy().astype(np.float64).astype(np.float32)
+        # By rows, whatever the frame: the order of sums decides on their last bit.
+        vectors = columns.to_numpy().astype(np.float64).astype(np.float32, order="C")
     except (TypeError, ValueError) as error:
         raise ColumnError(
             f"pretrained for column {name!r} holds what is not a number: {error}."

@@ -71,6 +71,11 @@ class AsText(TransformerMixin, BaseEstimator):
         return np.asarray(self.columns_.get_feature_names_out(), dtype=object)
 
 
+def _log_counts(counts: pd.DataFrame) -> pd.DataFrame:
+    """Return logarithms under names of their own, beside those of a target encoder."""
+    return counts.apply(np.log1p).add_suffix("_count")
+
+
 def default_encoders(kind: str, random_state: Any) -> dict[str, Any]:
     """Return the encoders of ``encoders="default"``, for the categorical columns.
 
@@ -89,7 +94,7 @@ def default_encoders(kind: str, random_state: Any) -> dict[str, Any]:
 
     counts = make_pipeline(
         ce.CountEncoder(handle_unknown=0, handle_missing="count"),
-        FunctionTransformer(np.log1p),
+        FunctionTransformer(_log_counts),
     )
     target = TargetEncoder(target_type=kind, random_state=random_state)
     others = {

@@ -249,8 +249,9 @@ class EmbeddingMapDisplay:
 
     def _labelled(self, label: bool | list[Any]) -> list[Any]:
         if isinstance(label, bool):
-            largest = self.frame["count"].nlargest(MOST_LABELS if label else 0)
-            return [*largest.index]
+            # `nlargest` of older pandas draws ties.
+            largest = self.frame["count"].sort_values(ascending=False, kind="stable")
+            return [*largest.index[: MOST_LABELS if label else 0]]
         return list(label)
 
     def _draw_density(self) -> None:
