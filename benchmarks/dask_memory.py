@@ -100,7 +100,7 @@ def fit(folder, test, options):
         LocalCluster(
             n_workers=options.workers,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=":0",
             memory_limit=options.memory_limit,
         ) as cluster,
         Client(cluster) as client,

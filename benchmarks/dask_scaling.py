@@ -63,7 +63,7 @@ def fits(options):
             LocalCluster(
                 n_workers=n,
                 threads_per_worker=1,
-                dashboard_address=None,
+                dashboard_address=":0",
                 memory_limit=options.memory_limit,
             ) as cluster,
             Client(cluster) as client,

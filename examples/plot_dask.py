@@ -12,6 +12,7 @@ machine.
 # A folder of Parquet files
 # -------------------------
 import tempfile
+import warnings
 from pathlib import Path
 
 import dask.dataframe as dd
@@ -33,23 +34,27 @@ train, test = np.split(np.arange(8000), [6000])
 for k, part in enumerate(np.split(train, 4)):
     some = data.X.iloc[part].assign(y=data.y[part])
     some.to_parquet(folder / f"part_{k}.parquet")
-rows = dd.read_parquet(folder)
-print(rows.npartitions, "partitions, nothing read yet")
+print(*sorted(path.name for path in folder.iterdir()))
 
 # %%
 # Fit, features, booster
 # ----------------------
 # ``fit_transform`` learns at once. The features of the training rows, cross-fitted, are
 # a lazy frame with the partitions of the files, and go into the booster as they are: no
-# row leaves the workers.
+# row leaves the workers. Rows are persisted for LightGBM's sake: of files, Dask joins
+# partitions where few columns are wanted, here those of the target alone.
 settings = {"crosses": None, "max_epochs": 15, "random_state": 0}
 trees = {"n_estimators": 100, "random_state": 0, "verbose": -1}
 names = list(data.X)
 with Client(processes=False, n_workers=1, dashboard_address=":0") as client:
+    rows = dd.read_parquet(folder).persist()
     encoder = DaskEntityEmbeddingEncoder(**settings, client=client)
     features = encoder.fit_transform(rows[names], rows["y"])
     booster = DaskLGBMRegressor(**trees, client=client)
-    booster.fit(features, rows["y"])
+    with warnings.catch_warnings():
+        # It says so of its own default.
+        warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")
+        booster.fit(features, rows["y"])
     print("partitions of the features:", features.npartitions)
 
 # %%

@@ -39,7 +39,7 @@ KILLS = int(os.environ.get("SK_ENTITY_DASK_KILLS", "2"))
 @pytest.fixture(scope="module")
 def cluster():
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit="2GiB"
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit="2GiB"
     ) as found:
         yield found
 
@@ -260,7 +260,7 @@ def test_a_persisted_fit_leaves_no_files_and_no_group(client):
 def test_a_cluster_without_workers_is_told(monkeypatch):
     monkeypatch.setattr(_cluster, "_MOST_ALONE", 1)
     with (
-        LocalCluster(n_workers=0, dashboard_address=None) as own,
+        LocalCluster(n_workers=0, dashboard_address=":0") as own,
         Client(own) as client,
     ):
         lazy, encoder = frame(2), DaskEntityEmbeddingEncoder(client=client, **QUICK)
@@ -302,7 +302,7 @@ def test_a_fit_whose_worker_dies_ends(seed):
         LocalCluster(
             n_workers=2,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=":0",
             memory_limit="2GiB",
         ) as own,
         Client(own) as client,

@@ -87,7 +87,6 @@ def finish(
     trained: "Trained",
     chosen: tuple[Extras, list[int], list[Choice]],
     statistics: list[Extras | None],
-    *,
     weight: float,
     n_rows: int,
 ) -> Fitted:

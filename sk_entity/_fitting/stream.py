@@ -89,9 +89,7 @@ def learn_stream(
         blocks, n_rows = spool.blocks(SAMPLE_ROWS), len(spool)
         statistics = statistics_by_fold(plan, blocks, trained.scaling, crosses)
         progress.report(1.0, f"{n_rows:,} rows")
-        fitted = finish(
-            plan, trained, chosen, statistics, weight=reader.weight, n_rows=n_rows
-        )
+        fitted = finish(plan, trained, chosen, statistics, reader.weight, n_rows)
     folds = DrawnFolds(groups, n_folds, seed)
     return fitted.learned, partial(_features, fitted, source, columns, folds, container)
 

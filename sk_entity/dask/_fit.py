@@ -166,8 +166,8 @@ def _learn(client: Client, job: _Job, lazy: Sequence[Any], seed: int) -> "CrossF
     statistics = found[0]
     for other in found[1:]:
         statistics = crossfitted.merge_statistics(statistics, other)
-    of_all = {"weight": job.summary.weight, "n_rows": sum(n_rows.values())}
-    fitted = crossfitted.finish(plan, trained, chosen, statistics, **of_all)
+    of_all = job.summary.weight, sum(n_rows.values())
+    fitted = crossfitted.finish(plan, trained, chosen, statistics, *of_all)
     return CrossFitted(fitted, job.reader)
 
 
