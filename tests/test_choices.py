@@ -443,3 +443,18 @@ def test_trees_leave_no_threads_behind():
         with threadpool_limits(n, user_api="openmp"):
             found.append(trees.losses(x, y, (x, y))[0])
     np.testing.assert_array_equal(*found)
+
+
+def test_a_prediction_of_numbers_alone_is_not_output():
+    """Where no category says anything, a booster has the numbers themselves."""
+    rng = np.random.default_rng(4)
+    X = pd.DataFrame({"noise": rng.integers(300, size=5000).astype(str)})
+    X["z"] = rng.normal(size=5000)
+    y = X["z"] ** 2 + rng.normal(size=5000)
+    encoder = EntityEmbeddingEncoder(random_state=0).fit(X, y)
+    assert "prediction" not in encoder.feature_groups_
+    told = encoder.choices_.set_index("what").loc["prediction"]
+    assert told["kept"] == "no"
+    assert np.isnan(told["z"])
+    asked = EntityEmbeddingEncoder(add_prediction=True, random_state=0).fit(X, y)
+    assert "prediction" in asked.feature_groups_

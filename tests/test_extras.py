@@ -74,7 +74,11 @@ def test_all_extras_stand_where_their_names_say(interaction):
     X, y = interaction
     X = X.assign(number=np.arange(3000.0))
     encoder = EntityEmbeddingEncoder(
-        embedding_dim=1, crosses=[("a", "c")], add_statistics=True, **QUICK
+        embedding_dim=1,
+        crosses=[("a", "c")],
+        add_statistics=True,
+        add_prediction=True,
+        **QUICK,
     ).set_output(transform="pandas")
     out = encoder.fit_transform(X, y)
     columns = [

@@ -139,9 +139,9 @@ def test_an_interrupt_at_any_step_closes_the_file():
     def spool():
         with StreamReader(Columns("y", None, None), 0, 0, numbers=True) as reader:
             reader.open(1, 1)
-            for frame, _ in reader.batches([pd.DataFrame({"c": [1], "y": [2.0]})]):
-                ones = np.ones((len(frame), 1))
-                reader.write(ones.astype(np.int32), ones, ones[:, 0])
+            reader.take(pd.DataFrame({"c": [1], "y": [2.0]}))
+            ones = np.ones((1, 1))
+            reader.write(ones.astype(np.int32), ones, ones[:, 0])
             assert len(reader.spool.read(0, 1)) == 1
 
     files = [tempfile.__file__, *map(inspect.getsourcefile, (StreamReader, OwnFile))]

@@ -49,7 +49,8 @@ def choose_coordinates(
         Of tables whose dimension the user gave, all.
     choices : list of Choice
     some_speak : bool
-        Whether any column says something; True where nobody can tell.
+        Whether any column says something; True where nobody can tell: of rare classes
+        and counts, the squared error shows too little.
     """
     dims = plan.layout.dims
     shown = [
@@ -72,13 +73,8 @@ def choose_coordinates(
         )
         if plan.automatic[t]
     ]
-    return shown, choices, _some_speak([z for _, z in worth])
-
-
-def _some_speak(z: Sequence[float]) -> bool:
-    """Whether any column says something, where anybody can tell."""
-    known = [of_column for of_column in z if not np.isnan(of_column)]
-    return not known or max(known) >= _SPEAKS
+    speak = max((z for _, z in worth), default=nothing)
+    return shown, choices, not (plan.objective.is_squared and speak < _SPEAKS)
 
 
 def _leading(shares: NDArray[np.float64]) -> int:

@@ -108,6 +108,11 @@ class Objective:
         )
 
     @property
+    def is_squared(self) -> bool:
+        """Whether all goals are numbers, learned by the squared error."""
+        return all(goal.loss == "squared_error" for goal in self.goals)
+
+    @property
     def n_outputs(self) -> int:
         """Outputs of the net."""
         if self.is_custom and self.is_multiple:
