@@ -14,7 +14,7 @@ nobody can know more of a category than its rows say.
 
 The second generates so many frames of noise (1 to 30 columns of 2 to 5,000 values, and
 six numbers of which the target is made), and prints R2 of LightGBM on test rows without
-these columns, and with their features.
+these columns, with their features, and with a plain normal column in place of each.
 """
 
 import argparse
@@ -140,21 +140,24 @@ def noise_frame(seed):
 
 def noise(n_frames, first):
     """Print what columns of noise cost."""
-    lost = []
+    found = []
     for seed in range(first, first + n_frames):
         X, y = noise_frame(seed)
-        n_train = int(0.7 * len(y))
-        without = r2_of_trees(X.select_dtypes("number"), y, n_train, seed)
+        numbers = X.select_dtypes("number")
+        n_train, n_noise = int(0.7 * len(y)), X.shape[1] - NUMBERS
+        normal = np.random.default_rng([seed, 1]).normal(size=(len(y), n_noise))
         _, features = encoded(X, y, n_train, seed)
-        lost.append(without - r2_of_trees(features, y, n_train, seed))
-        print(
-            f"  {X.shape[1] - NUMBERS:2d} columns, {n_train:6,} rows: {without:.4f} "
-            f"without, {-lost[-1]:+.4f} with their features"
+        without, ours, plain = (
+            r2_of_trees(some, y, n_train, seed)
+            for some in (numbers, features, np.hstack([numbers, normal]))
         )
-    print(
-        f"{n_frames} frames: {-np.mean(lost):+.4f} on average, "
-        f"{-np.max(lost):+.4f} at worst"
-    )
+        found.append((ours - without, plain - without))
+        print(
+            f"  {n_noise:2d} columns, {n_train:6,} rows: {without:.4f} without, "
+            "{:+.4f} with their features, {:+.4f} with normal ones".format(*found[-1])
+        )
+    told = "{:+.4f} with their features, {:+.4f} with normal ones"
+    print(f"{n_frames} frames, mean:", told.format(*np.mean(found, axis=0)))
 
 
 def main():

@@ -445,16 +445,23 @@ def test_trees_leave_no_threads_behind():
     np.testing.assert_array_equal(*found)
 
 
-def test_a_prediction_of_numbers_alone_is_not_output():
-    """Where no category says anything, a booster has the numbers themselves."""
+def test_a_prediction_of_numbers_alone_must_be_better_than_a_booster_s():
+    """Where no category says anything: steps are for trees, curves for nets."""
     rng = np.random.default_rng(4)
     X = pd.DataFrame({"noise": rng.integers(300, size=5000).astype(str)})
-    X["z"] = rng.normal(size=5000)
-    y = X["z"] ** 2 + rng.normal(size=5000)
-    encoder = EntityEmbeddingEncoder(random_state=0).fit(X, y)
-    assert "prediction" not in encoder.feature_groups_
-    told = encoder.choices_.set_index("what").loc["prediction"]
-    assert told["kept"] == "no"
-    assert np.isnan(told["z"])
-    asked = EntityEmbeddingEncoder(add_prediction=True, random_state=0).fit(X, y)
-    assert "prediction" in asked.feature_groups_
+    z = rng.normal(size=(5000, 5))
+    X = X.assign(**{f"z_{i}": z[:, i] for i in range(5)})
+    targets = {
+        "no": (z[:, 0] > 0) + 2 * ((z[:, 1] > 0.5) & (z[:, 0] < 1)),
+        "yes": z.sum(axis=1),
+    }
+    for kept, y in targets.items():
+        y = y + 0.3 * y.std() * rng.normal(size=5000)
+        encoder = EntityEmbeddingEncoder(random_state=0).fit(X, y)
+        told = encoder.choices_.set_index("what").loc["prediction"]
+        assert (told["kept"], told["z"] >= 2) == (kept, kept == "yes")
+        assert ("prediction" in encoder.feature_groups_) == (kept == "yes")
+        # Where categories speak, it stays unless it costs.
+        speaks = y + X["noise"].str[-1].astype(float)
+        encoder = EntityEmbeddingEncoder(random_state=0).fit(X, speaks)
+        assert "prediction" in encoder.feature_groups_

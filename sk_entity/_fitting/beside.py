@@ -20,7 +20,7 @@ from sk_entity._features import (
 from sk_entity._fitting.coordinates import Predictions, choose_coordinates
 from sk_entity._fitting.earned import keep_what_earns_it
 from sk_entity._fitting.plan import Plan
-from sk_entity._fitting.trial import trial_rows
+from sk_entity._fitting.trial import COSTS_LITTLE, EARNS, trial_rows
 from sk_entity._learned import Learned
 
 if TYPE_CHECKING:
@@ -93,21 +93,17 @@ def learn_beside(
     predictions, choose = None, plan.chooses_crosses and earlier is None
     if trained.predictor is not None and plan.folds.n_folds:
         predictions = _predictions(rows, evidence, trained)
-    judges = np.empty(0, dtype=np.intp)
-    if earlier is None and plan.can_try:
-        judges = trial_rows(evidence.fold, plan.folds, evidence.weight)
     if earlier is None:
         shown, choices, some_speak = choose_coordinates(
             plan, trained, evidence, predictions
         )
         adds = plan.adds_prediction
-        if plan.tries_prediction and len(judges) and not some_speak:
-            # What the net makes of the numbers alone, a booster makes of them itself.
-            adds, nothing = False, float("nan")
-            choices.append(Choice("prediction", "prediction", nothing, nothing, "no"))
     else:
-        shown, choices = earlier.shown, []
+        shown, choices, some_speak = earlier.shown, [], True
         adds = earlier.extras.predictor is not None
+    judges = np.empty(0, dtype=np.intp)
+    if earlier is None and plan.can_try:
+        judges = trial_rows(evidence.fold, plan.folds, evidence.weight)
     extras, of_crosses = learn_extras(
         evidence,
         predict=predictions if choose else None,
@@ -121,7 +117,11 @@ def learn_beside(
     tried = list[Choice]()
     if len(judges):
         lookup = Lookup(trained.tables, plan.layout.table_of, extras, shown)
-        extras, tried = keep_what_earns_it(plan, rows, evidence, lookup, judges, seed)
+        # Of numbers alone, a booster may make as much itself.
+        least = COSTS_LITTLE if some_speak else EARNS
+        extras, tried = keep_what_earns_it(
+            plan, rows, evidence, lookup, judges, seed, least
+        )
     names, kept = plan.names + plan.numbers, [c.columns for c in extras.crosses]
     for pair, worth, z in of_crosses:
         name = "*".join(names[j] for j in pair)

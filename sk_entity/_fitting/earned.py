@@ -10,7 +10,7 @@ from sk_entity._categories import Codes
 from sk_entity._choices import Choice
 from sk_entity._features import Evidence, Extras, Lookup, TargetCurve
 from sk_entity._fitting.plan import Plan
-from sk_entity._fitting.trial import COSTS_LITTLE, EARNS, Trial, alike
+from sk_entity._fitting.trial import EARNS, Trial, alike
 
 if TYPE_CHECKING:
     from sk_entity._learning.rows import Rows
@@ -23,6 +23,7 @@ def keep_what_earns_it(
     lookup: Lookup,
     judges: NDArray[np.intp],
     seed: int,
+    least: float,
 ) -> tuple[Extras, list[Choice]]:
     """Leave out what does not earn its place among trees: curves, the prediction.
 
@@ -36,6 +37,8 @@ def keep_what_earns_it(
         Of all features.
     judges : ndarray of int
         The rows of the trial.
+    least : float
+        By how many standard errors trees must be better with the prediction.
 
     Returns
     -------
@@ -45,8 +48,7 @@ def keep_what_earns_it(
     extras = lookup.extras
     n_pairs = sum(not isinstance(cross, TargetCurve) for cross in extras.crosses)
     curves = plan.chooses_crosses and n_pairs < len(extras.crosses)
-    tries_prediction = plan.tries_prediction and extras.predictor is not None
-    if not (curves or tries_prediction):
+    if not (curves or plan.tries_prediction):
         return extras, []
     only_pairs = replace(extras, crosses=extras.crosses[:n_pairs])
     trial = _trial(plan, rows, evidence, lookup, judges, seed)
@@ -63,10 +65,8 @@ def keep_what_earns_it(
         )
         if choices[-1].kept == "no":
             extras = only_pairs
-    if tries_prediction:
-        choices.append(
-            trial.try_without(slice(before, end), "prediction", COSTS_LITTLE)
-        )
+    if plan.tries_prediction:
+        choices.append(trial.try_without(slice(before, end), "prediction", least))
         if choices[-1].kept == "no":
             extras = replace(extras, predictor=None)
     return extras, choices
