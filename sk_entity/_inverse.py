@@ -38,6 +38,12 @@ def inputs_of(learned: Learned, X: Any) -> pd.DataFrame:
     for name, dtype in zip(learned.names, schema.dtypes, strict=True):
         if name in learned.tables:
             table = learned.output_tables[name]
+            if not table.dim:
+                raise ValueError(
+                    f"No coordinate of column {name!r} is output, because it says "
+                    "nothing of the target (see choices_), so that no category can be "
+                    "told by it. Fit with embedding_dim=1 or more."
+                )
             columns = learned.groups[name][: table.dim]
             vectors = frame[columns].astype(np.float64)
             known = vectors.notna().all(axis=1)

@@ -278,7 +278,7 @@ def check_learned(learned: Learned) -> None:
         require(spread is None or spread.shape == (n,), "spreads and codes")
     require(len(learned.shown) == len(n_codes), "tables and their output")
     for shown, vectors in zip(learned.shown, learned.vectors, strict=True):
-        require(1 <= shown <= vectors.shape[1], "coordinates that are output")
+        require(0 <= shown <= vectors.shape[1], "coordinates that are output")
     if learned.scaling is not None:
         check_scaling(learned.scaling, objective, n_numeric)
     of_columns = [

@@ -16,6 +16,7 @@ __all__ = [
     "PretrainedWarning",
     "RoundedIdentifiersWarning",
     "SavedFileError",
+    "SilentColumnsWarning",
     "SkEntityError",
     "TargetTypeWarning",
     "UnknownCategoriesWarning",
@@ -75,6 +76,10 @@ class ManyFoldsWarning(UserWarning):
 
 class FreeTextWarning(UserWarning):
     """A column holds texts that are nearly all different."""
+
+
+class SilentColumnsWarning(UserWarning):
+    """No column says anything of the target, so that no vectors are output."""
 
 
 class OrderedRowsWarning(UserWarning):

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from onnxruntime import InferenceSession
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
@@ -22,8 +23,11 @@ from sk_entity.exceptions import (
     ManyFoldsWarning,
     NoCategoricalColumnsWarning,
     OrderedRowsWarning,
+    SilentColumnsWarning,
 )
+from sk_entity.inference import InferenceEncoder
 from sk_entity.losses import LogLoss
+from sk_entity.onnx import to_onnx
 
 N = 6000
 
@@ -457,7 +461,9 @@ def test_a_prediction_of_numbers_alone_must_be_better_than_a_booster_s():
     }
     for kept, y in targets.items():
         y = y + 0.3 * y.std() * rng.normal(size=5000)
-        encoder = EntityEmbeddingEncoder(random_state=0).fit(X, y)
+        encoder = EntityEmbeddingEncoder(random_state=0)
+        with pytest.warns(SilentColumnsWarning):
+            encoder.fit(X, y)
         told = encoder.choices_.set_index("what").loc["prediction"]
         assert (told["kept"], told["z"] >= 2) == (kept, kept == "yes")
         assert ("prediction" in encoder.feature_groups_) == (kept == "yes")
@@ -465,3 +471,37 @@ def test_a_prediction_of_numbers_alone_must_be_better_than_a_booster_s():
         speaks = y + X["noise"].str[-1].astype(float)
         encoder = EntityEmbeddingEncoder(random_state=0).fit(X, speaks)
         assert "prediction" in encoder.feature_groups_
+
+
+def test_columns_that_all_say_nothing_have_no_vectors(tmp_path):
+    """Only support: in its output, file, graph, single rows and updates."""
+    rng = np.random.default_rng(1)
+    sizes = {"a": 300, "b": 20}
+    X = pd.DataFrame(
+        {c: rng.integers(n, size=4000).astype(str) for c, n in sizes.items()}
+    )
+    X["z"] = rng.normal(size=4000)
+    y = (X["z"] > 0) + rng.normal(size=4000)
+    encoder = EntityEmbeddingEncoder(random_state=0)
+    with pytest.warns(SilentColumnsWarning, match=r"\['a', 'b'\] say nothing"):
+        features = encoder.fit_transform(X, y)
+    assert list(encoder.get_feature_names_out()) == ["a_support", "b_support", "z"]
+    assert features.shape == (4000, 3)
+    assert encoder.embeddings_["a"].dim == 4
+    expected = encoder.transform(X)
+    encoder.save(tmp_path / "encoder")
+    for read in (EntityEmbeddingEncoder, InferenceEncoder):
+        loaded = read.load(tmp_path / "encoder")
+        np.testing.assert_array_equal(loaded.transform(X), expected)
+    np.testing.assert_array_equal(encoder.transform(X.iloc[:1]), expected[:1])
+    graph = InferenceSession(to_onnx(encoder).SerializeToString())
+    (found,) = graph.run(None, {c: X[[c]].to_numpy() for c in X})
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    with pytest.raises(ValueError, match="No coordinate of column 'a'"):
+        encoder.inverse_transform(expected)
+    encoder.partial_fit(X, y)
+    assert encoder.transform(X).shape == expected.shape
+    asked = EntityEmbeddingEncoder(embedding_dim=2, random_state=0).fit(X, y)
+    assert "a_01" in asked.get_feature_names_out()
+    without = EntityEmbeddingEncoder(add_support=False, random_state=0).fit(X, y)
+    assert "a_00" in without.get_feature_names_out()

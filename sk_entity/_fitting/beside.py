@@ -93,17 +93,19 @@ def learn_beside(
     predictions, choose = None, plan.chooses_crosses and earlier is None
     if trained.predictor is not None and plan.folds.n_folds:
         predictions = _predictions(rows, evidence, trained)
+    judges = np.empty(0, dtype=np.intp)
+    if earlier is None and plan.can_try:
+        judges = trial_rows(evidence.fold, plan.folds, evidence.weight)
     if earlier is None:
+        # The support of a silent column stands for it.
+        may_hide = len(judges) > 0 and plan.parameters.add_support
         shown, choices, some_speak = choose_coordinates(
-            plan, trained, evidence, predictions
+            plan, trained, evidence, predictions, may_hide
         )
         adds = plan.adds_prediction
     else:
         shown, choices, some_speak = earlier.shown, [], True
         adds = earlier.extras.predictor is not None
-    judges = np.empty(0, dtype=np.intp)
-    if earlier is None and plan.can_try:
-        judges = trial_rows(evidence.fold, plan.folds, evidence.weight)
     extras, of_crosses = learn_extras(
         evidence,
         predict=predictions if choose else None,

@@ -14,6 +14,8 @@ from sk_entity._choices import Choice
 from sk_entity._features import Evidence, worth_of_columns
 from sk_entity._features.worth import MOST_ROWS
 from sk_entity._fitting.plan import Plan
+from sk_entity._warnings import warn
+from sk_entity.exceptions import SilentColumnsWarning
 
 if TYPE_CHECKING:
     from sk_entity._learning.task import Trained
@@ -26,12 +28,16 @@ Predictions = Callable[..., NDArray[np.float64]]
 _LEAST_SHARE = 0.1
 #: Standard errors from which on a column says something.
 _CLEAR = 2.0
-#: The same of the clearest of all columns: of thirty of noise, chance makes some clear.
-_SPEAKS = 4.0
+#: How often chance may make one of columns, which all say nothing, look as if it did.
+_CHANCE = 0.02
 
 
 def choose_coordinates(
-    plan: Plan, trained: "Trained", evidence: Evidence, predictions: Predictions | None
+    plan: Plan,
+    trained: "Trained",
+    evidence: Evidence,
+    predictions: Predictions | None,
+    may_hide: bool,
 ) -> tuple[list[int], list[Choice], bool]:
     """Return how many coordinates of each table are output, and why.
 
@@ -42,6 +48,8 @@ def choose_coordinates(
     evidence : Evidence
     predictions : Predictions or None
         None: there are none.
+    may_hide : bool
+        Whether no coordinate may be output at all.
 
     Returns
     -------
@@ -66,6 +74,9 @@ def choose_coordinates(
             evidence.take(index), lambda without: predictions(index, without)
         )
         shown = _without_noise(plan, shown, [z for _, z in worth])
+    some_speak = _some_speak(plan, [z for _, z in worth])
+    if may_hide and not some_speak:
+        shown = _without_vectors(plan, shown)
     choices = [
         Choice("coordinates", name, *of_column, f"{shown[t]} of {dims[t]}")
         for name, t, of_column in zip(
@@ -73,8 +84,33 @@ def choose_coordinates(
         )
         if plan.automatic[t]
     ]
-    speak = max((z for _, z in worth), default=nothing)
-    return shown, choices, not (plan.objective.is_squared and speak < _SPEAKS)
+    return shown, choices, some_speak
+
+
+def _some_speak(plan: Plan, z: Sequence[float]) -> bool:
+    """Whether the clearest of all columns is clearer than chance makes one of many."""
+    from scipy.stats import norm
+
+    if not plan.objective.is_squared or np.isnan(z).any():
+        return True
+    return bool(max(z, default=np.inf) >= norm.isf(_CHANCE / max(len(z), 1)))
+
+
+def _without_vectors(plan: Plan, shown: Sequence[int]) -> list[int]:
+    """Return zero for all tables whose dimension is ours to choose, and say so."""
+    silent = [
+        name
+        for name, t in zip(plan.names, plan.layout.table_of, strict=True)
+        if plan.automatic[t]
+    ]
+    if silent:
+        warn(
+            f"Columns {silent[:10]!r} say nothing of the target that chance would not "
+            "say: their support is output, and none of their coordinates (see "
+            "choices_). Pass embedding_dim=1 or more to output vectors anyway.",
+            SilentColumnsWarning,
+        )
+    return [0 if auto else n for n, auto in zip(shown, plan.automatic, strict=True)]
 
 
 def _leading(shares: NDArray[np.float64]) -> int:
