@@ -159,6 +159,7 @@ def test_constant_and_missing_numbers_and_extreme_targets_are_finite():
             assert np.abs(found).max() < 10 * np.abs(y).max()
 
 
+@pytest.mark.filterwarnings("ignore::sk_entity.exceptions.SilentColumnsWarning")
 def test_auto_takes_the_curve_that_there_is_and_no_other():
     X, y = shops()
     encoder = EntityEmbeddingEncoder(**QUICK).fit(X, y)

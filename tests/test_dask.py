@@ -107,7 +107,7 @@ def test_features_of_a_row_do_not_see_its_target(client):
     table = pd.DataFrame({"id": rng.integers(0, 1500, N).astype(str), "x": 1.0})
     table["y"] = rng.normal(size=N)
     lazy = frame(3, table)
-    encoder = DaskEntityEmbeddingEncoder(client=client, **QUICK)
+    encoder = DaskEntityEmbeddingEncoder(client=client, embedding_dim=1, **QUICK)
     found = encoder.fit_transform(lazy[["id", "x"]], lazy["y"]).compute()
     assert abs(np.corrcoef(found["id_00"], table["y"])[0, 1]) < 0.05
     seen = encoder.transform(table[["id", "x"]])["id_00"]

@@ -396,6 +396,7 @@ def test_a_frame_without_rows_or_columns_is_refused(shape):
         EntityEmbeddingEncoder().fit(X, np.zeros(shape[0]))
 
 
+@pytest.mark.filterwarnings("ignore::sk_entity.exceptions.SilentColumnsWarning")
 def test_rows_of_one_group_count_once_for_the_automatic_dimension():
     """Sixty shops of two people each, who are seen a hundred times."""
     rng = np.random.default_rng(0)

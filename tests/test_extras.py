@@ -95,6 +95,7 @@ def test_all_extras_stand_where_their_names_say(interaction):
     assert new["a_support"].item() == 0
 
 
+@pytest.mark.filterwarnings("ignore::sk_entity.exceptions.SilentColumnsWarning")
 def test_auto_takes_the_pair_that_interacts_and_no_other(interaction):
     X, y = interaction
     encoder = EntityEmbeddingEncoder(embedding_dim=1, **QUICK).fit(X, y)
@@ -194,6 +195,7 @@ def test_whole_numbers_are_a_regression_as_floats_and_classes_as_integers():
         encoder.fit(data.X, np.arange(300))
 
 
+@pytest.mark.filterwarnings("ignore::sk_entity.exceptions.SilentColumnsWarning")
 def test_rows_of_one_group_are_one_witness_for_a_cross():
     """Two hundred patients of fifty equal rows each; their target is noise."""
     rng = np.random.default_rng(3)

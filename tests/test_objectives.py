@@ -80,6 +80,7 @@ def test_a_quantile_loss_orders_categories_by_their_quantile(rows, level):
     assert np.mean(y < out) == pytest.approx(level, abs=0.05)
 
 
+@pytest.mark.filterwarnings("ignore::sk_entity.exceptions.SilentColumnsWarning")
 def test_robust_losses_are_not_led_by_outliers(rows):
     X, code, _ = rows
     rng = np.random.default_rng(2)

@@ -36,7 +36,7 @@ def test_features_do_not_see_their_targets():
     rng = np.random.default_rng(0)
     noise = pd.DataFrame({"id": rng.integers(2500, size=5000).astype(str)})
     noise = noise.assign(y=rng.normal(size=5000))
-    _, found = features(cut(noise, 2000, 3000))
+    _, found = features(cut(noise, 2000, 3000), embedding_dim=1)
     own = pd.concat(found)
     assert LinearRegression().fit(own, noise["y"]).score(own, noise["y"]) < 0.02
 

@@ -17,7 +17,7 @@ from sk_entity._features import (
     Scaling,
     learn_extras,
 )
-from sk_entity._fitting.coordinates import Predictions, choose_coordinates
+from sk_entity._fitting.coordinates import Coordinates, Predictions, choose_coordinates
 from sk_entity._fitting.earned import keep_what_earns_it
 from sk_entity._fitting.plan import Plan
 from sk_entity._fitting.trial import COSTS_LITTLE, EARNS, trial_rows
@@ -97,14 +97,10 @@ def learn_beside(
     if earlier is None and plan.can_try:
         judges = trial_rows(evidence.fold, plan.folds, evidence.weight)
     if earlier is None:
-        # The support of a silent column stands for it.
-        may_hide = len(judges) > 0 and plan.parameters.add_support
-        shown, choices, some_speak = choose_coordinates(
-            plan, trained, evidence, predictions, may_hide
-        )
+        coordinates = choose_coordinates(plan, trained, evidence, predictions)
         adds = plan.adds_prediction
     else:
-        shown, choices, some_speak = earlier.shown, [], True
+        coordinates = Coordinates(list(earlier.shown), [], True)
         adds = earlier.extras.predictor is not None
     extras, of_crosses = learn_extras(
         evidence,
@@ -118,17 +114,21 @@ def learn_beside(
     )
     tried = list[Choice]()
     if len(judges):
-        lookup = Lookup(trained.tables, plan.layout.table_of, extras, shown)
+        lookup = Lookup(trained.tables, plan.layout.table_of, extras, coordinates.shown)
         # Of numbers alone, a booster may make as much itself.
-        least = COSTS_LITTLE if some_speak else EARNS
+        least = COSTS_LITTLE if coordinates.some_speak else EARNS
         extras, tried = keep_what_earns_it(
             plan, rows, evidence, lookup, judges, seed, least
         )
+        speaks = coordinates.some_speak or extras.crosses
+        if not speaks and plan.parameters.add_support:  # which stands for the column
+            coordinates = coordinates.hidden(plan)
     names, kept = plan.names + plan.numbers, [c.columns for c in extras.crosses]
+    choices = coordinates.choices(plan) if earlier is None else []
     for pair, worth, z in of_crosses:
         name = "*".join(names[j] for j in pair)
         choices.append(Choice("cross", name, worth, z, yes_or_no(pair in kept)))
-    return extras, shown, choices + tried
+    return extras, coordinates.shown, choices + tried
 
 
 def _predictions(rows: "Rows", evidence: Evidence, trained: "Trained") -> Predictions:

@@ -5,6 +5,7 @@ coordinates, so that the first ones hold most of what the column says.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,13 +33,58 @@ _CLEAR = 2.0
 _CHANCE = 0.02
 
 
+@dataclass(frozen=True)
+class Coordinates:
+    """How many coordinates are output, and why.
+
+    Attributes
+    ----------
+    shown : list of int
+        Of each table; of those whose dimension the user gave, all.
+    worth : list of (float, float)
+        What each column is worth to the prediction, and the same in standard errors.
+    some_speak : bool
+        Whether any column says something; True where nobody can tell: of rare classes
+        and counts, the squared error shows too little.
+    """
+
+    shown: list[int]
+    worth: list[tuple[float, float]]
+    some_speak: bool
+
+    def hidden(self, plan: Plan) -> "Coordinates":
+        """Return none of all that are ours to choose, and say so."""
+        table_of = plan.layout.table_of
+        silent = [
+            name
+            for name, t in zip(plan.names, table_of, strict=True)
+            if plan.automatic[t]
+        ]
+        if not silent:
+            return self
+        warn(
+            f"Columns {silent[:10]!r} say nothing of the target that chance would not "
+            "say: their support is output, and none of their coordinates (see "
+            "choices_). Pass embedding_dim=1 or more to output vectors anyway.",
+            SilentColumnsWarning,
+        )
+        pairs = zip(self.shown, plan.automatic, strict=True)
+        return replace(self, shown=[0 if auto else n for n, auto in pairs])
+
+    def choices(self, plan: Plan) -> list[Choice]:
+        """Return what was chosen, of columns whose tables are ours to choose."""
+        columns = zip(plan.names, plan.layout.table_of, self.worth, strict=True)
+        dims = plan.layout.dims
+        return [
+            Choice("coordinates", name, *worth, f"{self.shown[t]} of {dims[t]}")
+            for name, t, worth in columns
+            if plan.automatic[t]
+        ]
+
+
 def choose_coordinates(
-    plan: Plan,
-    trained: "Trained",
-    evidence: Evidence,
-    predictions: Predictions | None,
-    may_hide: bool,
-) -> tuple[list[int], list[Choice], bool]:
+    plan: Plan, trained: "Trained", evidence: Evidence, predictions: Predictions | None
+) -> Coordinates:
     """Return how many coordinates of each table are output, and why.
 
     Parameters
@@ -48,17 +94,6 @@ def choose_coordinates(
     evidence : Evidence
     predictions : Predictions or None
         None: there are none.
-    may_hide : bool
-        Whether no coordinate may be output at all.
-
-    Returns
-    -------
-    shown : list of int
-        Of tables whose dimension the user gave, all.
-    choices : list of Choice
-    some_speak : bool
-        Whether any column says something; True where nobody can tell: of rare classes
-        and counts, the squared error shows too little.
     """
     dims = plan.layout.dims
     shown = [
@@ -74,17 +109,7 @@ def choose_coordinates(
             evidence.take(index), lambda without: predictions(index, without)
         )
         shown = _without_noise(plan, shown, [z for _, z in worth])
-    some_speak = _some_speak(plan, [z for _, z in worth])
-    if may_hide and not some_speak:
-        shown = _without_vectors(plan, shown)
-    choices = [
-        Choice("coordinates", name, *of_column, f"{shown[t]} of {dims[t]}")
-        for name, t, of_column in zip(
-            plan.names, plan.layout.table_of, worth, strict=True
-        )
-        if plan.automatic[t]
-    ]
-    return shown, choices, some_speak
+    return Coordinates(shown, worth, _some_speak(plan, [z for _, z in worth]))
 
 
 def _some_speak(plan: Plan, z: Sequence[float]) -> bool:
@@ -94,23 +119,6 @@ def _some_speak(plan: Plan, z: Sequence[float]) -> bool:
     if not plan.objective.is_squared or np.isnan(z).any():
         return True
     return bool(max(z, default=np.inf) >= norm.isf(_CHANCE / max(len(z), 1)))
-
-
-def _without_vectors(plan: Plan, shown: Sequence[int]) -> list[int]:
-    """Return zero for all tables whose dimension is ours to choose, and say so."""
-    silent = [
-        name
-        for name, t in zip(plan.names, plan.layout.table_of, strict=True)
-        if plan.automatic[t]
-    ]
-    if silent:
-        warn(
-            f"Columns {silent[:10]!r} say nothing of the target that chance would not "
-            "say: their support is output, and none of their coordinates (see "
-            "choices_). Pass embedding_dim=1 or more to output vectors anyway.",
-            SilentColumnsWarning,
-        )
-    return [0 if auto else n for n, auto in zip(shown, plan.automatic, strict=True)]
 
 
 def _leading(shares: NDArray[np.float64]) -> int:

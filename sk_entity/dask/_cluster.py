@@ -8,6 +8,7 @@ from typing import Any
 
 from dask.delayed import delayed
 from distributed import Client, wait
+from distributed.client import FuturesCancelledError
 
 from sk_entity.exceptions import DistributedFitError
 
@@ -44,7 +45,7 @@ def watch(client: Client, futures: Sequence[Task], pinned: Sequence[str]) -> Non
     try:
         left, seen = set(futures), time.monotonic()
         while left:
-            with suppress(TimeoutError):
+            with suppress(TimeoutError, FuturesCancelledError):
                 left = set(wait(list(left), _LOOK, return_when="FIRST_COMPLETED")[1])
             alive = set(client.nthreads())
             seen = time.monotonic() if alive else seen
@@ -90,6 +91,15 @@ def reduced(client: Client, merge: Any, lazy: Sequence[Any]) -> Any:
         level = [make(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
     (found,) = results_of(client, client.compute(level))
     return found
+
+
+def held_by_all(client: Client, value: Any) -> Task:
+    """Return a future of a value that all workers have.
+
+    By a name of its own: by that of its content, it would be that of an equal value
+    that an earlier fit is just giving up, and be lost with it.
+    """
+    return client.scatter(value, broadcast=True, hash=False)
 
 
 def assign(

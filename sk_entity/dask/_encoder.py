@@ -14,6 +14,7 @@ from sk_entity._encoder import EntityEmbeddingEncoder
 from sk_entity._fitting.parts import Part
 from sk_entity._lazy import is_lazy, transform_lazily
 from sk_entity._parameters import documented_as
+from sk_entity.dask._cluster import held_by_all
 from sk_entity.dask._fit import Collections, CrossFitted, fit_collections
 
 
@@ -169,7 +170,7 @@ class DaskEntityEmbeddingEncoder(  # type: ignore[call-arg]
             return None
         if client.status != "running":
             return None
-        return client.scatter(value, broadcast=True, hash=False)
+        return held_by_all(client, value)
 
     def transform(self, X: Any) -> Any:
         """Return the features of new rows; of a Dask frame, lazily.

@@ -23,6 +23,7 @@ from sk_entity._validation import fresh_seed
 from sk_entity.dask._cluster import (
     assign,
     free_port,
+    held_by_all,
     host_of,
     reduced,
     results_of,
@@ -113,7 +114,7 @@ class _Job:
 
 def _learn(client: Client, job: _Job, lazy: Sequence[Any], seed: int) -> "CrossFitted":
     addresses, n_rows = job.addresses, job.summary.n_rows
-    reader = client.scatter(job.reader, broadcast=True)
+    reader = held_by_all(client, job.reader)
     write = delayed(_write)
     futures = [
         client.compute(
@@ -158,7 +159,7 @@ def _learn(client: Client, job: _Job, lazy: Sequence[Any], seed: int) -> "CrossF
     first = client.submit(free_port, workers=[addresses[0]], pure=False)
     (port,) = results_of(client, [first], addresses[:1])
     meeting = (host_of(addresses[0]), port)
-    shared = client.scatter((plan, sample), broadcast=True)
+    shared = held_by_all(client, (plan, sample))
     trained, *_ = on_workers(_train, shared, job.owner, n_rows, meeting, seed)
     chosen = choose(plan, sample, trained, seed)
     crosses = [(a, b) for a, b in (c.columns for c in chosen[0].crosses)]
