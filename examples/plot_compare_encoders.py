@@ -26,7 +26,7 @@ from sk_entity.plotting import EncoderComparisonDisplay
 data = load_movielens()
 rows = np.random.default_rng(0).permutation(len(data.X))[:8_000]
 X, y = data.X.iloc[rows].reset_index(drop=True), data.y[rows]
-model = LGBMRegressor(n_estimators=100, learning_rate=0.05, verbose=-1)
+model = LGBMRegressor(n_estimators=100, learning_rate=0.05, n_jobs=1, verbose=-1)
 comparison = compare_encoders(
     model, X, y, "default", cv=3, scoring="r2", random_state=0
 )

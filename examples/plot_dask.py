@@ -72,7 +72,7 @@ print(model.predict(data.X.iloc[test[:3]]).round(2))
 # ------------------
 # Folds are drawn in another way, so vectors are as good, not the same.
 local = EntityEmbeddingEncoder(**settings).set_output(transform="pandas")
-alone = make_pipeline(local, LGBMRegressor(**trees))
+alone = make_pipeline(local, LGBMRegressor(**trees, n_jobs=1))
 alone.fit(data.X.iloc[train], data.y[train])
 models = {"Dask": model, "one machine": alone}
 scores = {

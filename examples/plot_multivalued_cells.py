@@ -48,7 +48,7 @@ for name, multivalued in ways.items():
         multivalued=multivalued, max_epochs=15, random_state=0
     ).set_output(transform="pandas")
     features = encoder.fit_transform(X.iloc[train], y[train])
-    model = LGBMRegressor(n_estimators=100, learning_rate=0.05, verbose=-1)
+    model = LGBMRegressor(n_estimators=100, learning_rate=0.05, n_jobs=1, verbose=-1)
     model.fit(features, y[train])
     predicted = model.predict(encoder.transform(X.iloc[test]))
     fitted[name] = encoder

@@ -70,7 +70,7 @@ for name, net in nets.items():
     encoder = EntityEmbeddingEncoder(net=net, **only_vectors)
     encoder.set_output(transform="pandas")
     features = encoder.fit_transform(X_train, y_train)
-    model = LGBMRegressor(n_estimators=200, learning_rate=0.05, verbose=-1)
+    model = LGBMRegressor(n_estimators=200, learning_rate=0.05, n_jobs=1, verbose=-1)
     model.fit(features, y_train)
     found = model.predict(encoder.transform(X_test))
     histories[name] = encoder.history_
