@@ -36,13 +36,13 @@ class Part:
     number : int
         Of the part among all.
     X : frame of shape (n_rows, n_columns)
-    y : Series of shape (n_rows,)
-    sample_weight, groups : Series of shape (n_rows,) or None
+    y, sample_weight, groups : Series of shape (n_rows,) or None
+        Rows whose features are asked for have groups at most.
     """
 
     number: int
     X: Any
-    y: pd.Series
+    y: Any = None
     sample_weight: Any = None
     groups: Any = None
 

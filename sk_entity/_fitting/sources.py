@@ -11,10 +11,6 @@ from sk_entity._fitting.spool import READ_ROWS
 from sk_entity.exceptions import ColumnError
 
 
-class FileError(ColumnError):
-    """A `ColumnError` that names its file."""
-
-
 def frames_of(source: Any) -> Iterator[tuple[pd.DataFrame, str]]:
     """Return the frames of a source, one after the other, and where each is from.
 
@@ -87,7 +83,7 @@ def _parquet_batches(path: str | Path) -> Iterator[tuple[Any, str]]:
                     try:
                         columns.append(batch.column(field.name).cast(field.type))
                     except (KeyError, pa.ArrowException) as error:
-                        raise FileError(
+                        raise ColumnError(
                             f"{fragment.path}: column {field.name!r} is not there or "
                             f"not of type {field.type}, as in other files: {error}."
                         ) from error
@@ -119,7 +115,7 @@ def _agreed(dataset: Any, fragments: list[Any]) -> Any:
                 [own, schema.remove_metadata()], promote_options="permissive"
             )
         except pa.ArrowException as error:
-            raise FileError(
+            raise ColumnError(
                 f"{fragment.path}: a column has another type than in the files before: "
                 f"{error}. Write all files with one type a column."
             ) from error
@@ -148,7 +144,7 @@ def _refuse_rounding(own: Any, agreed: Any, fragments: list[Any], here: Any) -> 
                 continue
             kind = fragment.physical_schema.field(field.name).type
             if pt.is_integer(kind) and kind.bit_width == 64:
-                raise FileError(
+                raise ColumnError(
                     f"{here.path}: column {field.name!r} is of {field.type} in one "
                     f"file and of {kind} in {fragment.path}, which floats would round. "
                     "Write all files with one type, integers with nulls where cells "
