@@ -364,3 +364,15 @@ def test_graphs_do_not_carry_what_was_learned(client):
         graph = some.optimize().__dask_graph__()
         assert len(pickle.dumps(dict(graph))) < size / 4
         assert len(some) == 20_000
+
+
+def test_a_fitted_encoder_needs_no_cluster(cluster):
+    """Its lazy features carry what they read, where no client is, or a closed one."""
+    lazy = frame()
+    with Client(cluster) as own:
+        encoder = DaskEntityEmbeddingEncoder(client=own, **QUICK)
+        encoder.fit(lazy[COLUMNS], lazy["y"])
+    expected = encoder.transform(FRAME[COLUMNS])
+    for client in (own, None):
+        found = encoder.set_params(client=client).transform(lazy[COLUMNS])
+        pd.testing.assert_frame_equal(found.compute(), expected)
