@@ -8,6 +8,8 @@ noise, which knows nothing and can only do harm.
 """
 
 # %%
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -108,6 +110,12 @@ plt.show()
 # In a Pipeline there is nothing to think about: it calls ``fit_transform`` on training
 # rows and ``transform`` on all others. Out-of-fold vectors also tell that a column
 # knows nothing: in ``choices_``, the worth of its coordinates is the rise of the
-# out-of-fold error without them, and ``z`` is the same in standard errors.
-full = EntityEmbeddingEncoder(random_state=0).fit(X_train, y_train)
+# out-of-fold error without them, and ``z`` is the same in standard errors. Left to
+# itself, the encoder then keeps the column to its support, and warns.
+full = EntityEmbeddingEncoder(random_state=0)
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    full.fit(X_train, y_train)
+print(told[0].message)
 print(full.choices_.round(3).to_string())
+print(list(full.get_feature_names_out()))
