@@ -17,9 +17,9 @@ class TensorRows(Dataset[Any]):
 
     Parameters
     ----------
-    codes : Tensor of shape (n_rows, n_columns), int64
+    codes : Tensor of shape (n_rows, n_columns), int32
     numeric : Tensor of shape (n_rows, n_inputs), float32
-    table : Tensor of shape (n_rows,), int64
+    table : Tensor of shape (n_rows,), int32
         The table that must not have seen the row: its own fold's.
     target : Tensor of shape (n_rows,) or (n_rows, n_columns), float32
     weight : Tensor of shape (n_rows,), float32
