@@ -43,6 +43,8 @@ MODULES = (
 )
 WRITTEN = ("_build", "generated", "examples", "how_entity_embeddings_work")
 PHONE, DESKTOP = (390, 844), (1280, 900)
+#: Of a build without examples.
+MOST_SECONDS = 600
 
 
 def test_public_names_are_those_of_the_reference():
@@ -84,7 +86,9 @@ def site(tmp_path_factory):
     try:
         (shared / "site").mkdir()
     except FileExistsError:
+        end = time.monotonic() + MOST_SECONDS
         while not report.exists():
+            assert time.monotonic() < end, "the process that builds the site is gone"
             time.sleep(0.5)
     else:
         build(shared / "source", shared / "site", report)

@@ -249,7 +249,7 @@ class EmbeddingMapDisplay:
 
     def _labelled(self, label: bool | list[Any]) -> list[Any]:
         if isinstance(label, bool):
-            # `nlargest` of older pandas draws ties.
+            # Stable: of equal counts, the first ones of the table, whatever the pandas.
             largest = self.frame["count"].sort_values(ascending=False, kind="stable")
             return [*largest.index[: MOST_LABELS if label else 0]]
         return list(label)
