@@ -3,14 +3,18 @@
 ::
 
     python benchmarks/dask_tasks.py --data FOLDER --tasks nycflights13
+    python benchmarks/dask_tasks.py --data FOLDER --workers 1 --random --seeds 10
 
 For each task (`tasks.py`) and seed: the score of LightGBM on test rows with the
 features of each, and whether vocabularies and counts of the clusters are those of
 memory. Folds are random in all (``cv=5``): on a cluster, nobody asks whether rows are
-in order.
+in order. With ``--shuffle``, rows are also learned in memory in an order of their own
+for each seed, as the clusters take them: it is part of what a seed changes there.
 """
 
 import argparse
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import dask.dataframe as dd
@@ -25,11 +29,15 @@ from sk_entity import EntityEmbeddingEncoder
 from sk_entity.dask import DaskEntityEmbeddingEncoder
 
 
-def in_memory(task, train, test, seed):
-    """Return counts, and features of both parts."""
+def in_memory(task, train, test, seed, shuffle=False):
+    """Return the encoder, and features of both parts."""
     encoder = EntityEmbeddingEncoder(task.categorical, cv=5, random_state=seed)
     encoder.set_output(transform="pandas")
-    return encoder, encoder.fit_transform(train.X, train.y), encoder.transform(test.X)
+    order = np.arange(len(train.X))
+    if shuffle:
+        order = np.random.default_rng(seed).permutation(order)
+    features = encoder.fit_transform(train.X.iloc[order], train.y[order])
+    return encoder, features.iloc[np.argsort(order)], encoder.transform(test.X)
 
 
 def on_cluster(task, train, test, seed, n_workers, partitions):
@@ -52,13 +60,15 @@ def on_cluster(task, train, test, seed, n_workers, partitions):
 def run(task, seed, options):
     """Return a row a fit: score, and whether counts are equal."""
     train, test = task.split(seed, options.train_rows)
+    fits = {"in memory": partial(in_memory, task, train, test, seed)}
+    if options.shuffle:
+        fits["in memory, shuffled"] = partial(fits["in memory"], shuffle=True)
+    for n in options.workers:
+        given = (task, train, test, seed, n, options.partitions)
+        fits[f"{n} workers"] = partial(on_cluster, *given)
     counts, rows = {}, []
-    for workers in (0, *options.workers):
-        if workers:
-            found = on_cluster(task, train, test, seed, workers, options.partitions)
-        else:
-            found = in_memory(task, train, test, seed)
-        encoder, features, new = found
+    for name, fit in fits.items():
+        encoder, features, new = fit()
         own = {c: t.to_frame()["count"] for c, t in encoder.embeddings_.items()}
         counts = counts or own
         predicted = fit_predict(
@@ -67,7 +77,7 @@ def run(task, seed, options):
         rows.append(
             {
                 "task": task.name,
-                "fit": f"{workers} workers" if workers else "in memory",
+                "fit": name,
                 "seed": seed,
                 "score": task.score(test, predicted),
                 "counts are equal": all(own[c].equals(counts[c]) for c in counts),
@@ -83,14 +93,21 @@ def main():
     )
     parser.add_argument("--data", type=Path, required=True, help="the folder")
     parser.add_argument("--tasks", default="nycflights13")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--train-rows", type=int)
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--workers", default=[1, 2, 4], type=_numbers)
+    parser.add_argument("--shuffle", action="store_true", help="as above")
+    parser.add_argument(
+        "--random", action="store_true", help="random test rows, whatever the task says"
+    )
     options = parser.parse_args()
     rows = []
     for task in read_tasks(options.data, options.tasks.split(",")):
-        for seed in range(options.seeds):
+        if options.random:
+            task = replace(task, spec=task.spec | {"split": "random"})
+        for seed in range(options.first, options.first + options.seeds):
             rows += run(task, seed, options)
     table = pd.DataFrame(rows).groupby(["task", "fit"], sort=False)
     told = table["score"].agg(["mean", "std"]).map("{:.4f}".format)

@@ -156,8 +156,8 @@ class EntityEmbeddingEncoder(TransformerMixin, BaseEstimator):
         out-of-fold, is flat. A small number is a preset for the impatient: see
         ``docs/performance.md`` for what it costs in quality.
     batch_size : "auto" or int, default="auto"
-        Rows a step; ``"auto"`` is a fortieth of the rows as a power of two in 128 ..
-        2048.
+        Rows a step, at most; steps of a pass differ by one row. ``"auto"`` is a
+        fortieth of the rows as a power of two in 128 .. 2048.
     learning_rate : float, default=0.02
         Where the tables' rate starts; the decoder gets three tenths of it, the heads
         of the prediction twice as much. With large batches, which show each row to

@@ -278,6 +278,16 @@ def test_few_rows_tell_too_little(products):
     assert "prediction" not in set(encoder.choices_.what)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_few_rows_of_a_rare_class_tell_too_little(products, seed):
+    """Steep trees on ten events were ten times as bad or as good by chance."""
+    X, _ = products
+    y = np.random.default_rng(seed).random(len(X)) < 0.005
+    encoder = EntityEmbeddingEncoder(max_epochs=1, random_state=0).fit(X, y)
+    assert "prediction" in encoder.feature_groups_
+    assert not {"curves", "prediction"} & set(encoder.choices_.what)
+
+
 def test_rows_of_a_trial_have_features_and_weight():
     part, weight = np.arange(9000, dtype=np.int32) % 3, np.ones(9000)
     weight[::2] = 0

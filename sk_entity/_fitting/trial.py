@@ -19,6 +19,9 @@ from sk_entity._target import Objective
 _MOST_ROWS, _LEAST_ROWS = 20_000, 2_000
 #: Rows that teach trees, at most; it costs little to judge by more.
 _MOST_TEACH = 6_000
+#: Rows that teach and are not of the commonest class, at least: by a few, steep trees
+#: are ten times as bad or as good by chance.
+_LEAST_RARE = 100
 #: Trees, few and steep: they tell as much as three times as many.
 _N_TREES, _RATE = 20, 0.3
 #: Levels of an input.
@@ -96,8 +99,14 @@ class Trial:
 
     @property
     def says_something(self) -> bool:
-        """Whether there are rows to learn from and to judge by."""
-        return bool(self._judges.any()) and len(np.unique(self._own[self._teach])) > 1
+        """Whether there are rows enough to learn from, and some to judge by."""
+        taught = self._own[self._teach]
+        if self._trees.classify:
+            counts = np.bincount(taught, minlength=1)
+            enough = counts.sum() - counts.max() >= _LEAST_RARE
+        else:
+            enough = len(np.unique(taught)) > 1
+        return bool(self._judges.any() and enough)
 
     def try_without(self, columns: slice, what: str, least: float) -> Choice:
         """Find out whether trees are better with some columns.

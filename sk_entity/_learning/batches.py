@@ -65,6 +65,19 @@ class TensorRows(Dataset[Any]):
 
         return self._map(take)
 
+    def joined(self, other: "TensorRows") -> "TensorRows":
+        """Return these rows and then the other's; codes lie column by column."""
+        theirs, after = other._tensors(), dict[int, Tensor]()
+        for name, values in self._tensors().items():
+            after[id(values)] = theirs[name]
+
+        def join(values: Tensor) -> Tensor:
+            if values is not self.codes:
+                return torch.cat([values, after[id(values)]])
+            return torch.cat([values.T, after[id(values)].T], dim=1).T
+
+        return self._map(join)
+
     def to(self, device: Any) -> "TensorRows":
         """Return the rows on a device."""
         return self._map(lambda values: values.to(device, non_blocking=True))
@@ -174,10 +187,15 @@ class BatchIterator:
     are taken a chunk of batches at a time: what an operation costs by itself is then
     paid once a chunk.
 
+    The sizes of batches differ by one row at most. What was left over for a last batch
+    of a few rows would move weights as far as any other, and tell Adam, for long, of
+    gradients far larger than those to come.
+
     Parameters
     ----------
     dataset : RowSource
     batch_size : int
+        Rows of a batch, at most.
     generator : torch.Generator or None
         Shuffles the rows at the start of each epoch; None keeps their order.
     device : str or None, default=None
@@ -219,13 +237,23 @@ class BatchIterator:
 
     def whole(self) -> Iterator[TensorRows]:
         """Return the batches, not yet cut into inputs and targets."""
-        for chunk in self._chunks():
-            for start in range(0, len(chunk), self.batch_size):
-                yield chunk.cut(slice(start, start + self.batch_size))
+        size, n_larger = divmod(len(self.dataset), max(len(self), 1))
+        done, begun = 0, None
+        for chunk in self._chunks(size + (n_larger > 0)):
+            start = 0
+            while start < len(chunk):
+                held = 0 if begun is None else len(begun)
+                wanted = size + (done < n_larger)
+                batch = chunk.cut(slice(start, start + wanted - held))
+                start += len(batch)
+                batch = batch if begun is None else begun.joined(batch)
+                begun = batch if len(batch) < wanted else None
+                if begun is None:
+                    done += 1
+                    yield batch
 
-    def _chunks(self) -> Iterator[TensorRows]:
-        size = _CHUNK * self.batch_size
-        for rows in self.dataset.shuffled(size, self.generator):
+    def _chunks(self, size: int) -> Iterator[TensorRows]:
+        for rows in self.dataset.shuffled(_CHUNK * max(size, 1), self.generator):
             if self.device is not None:
                 rows = rows.to(self.device)
             yield self._mask(rows)

@@ -50,7 +50,7 @@ def effective_rank(table: EmbeddingTable) -> float:
     >>> from sk_entity import EmbeddingTable
     >>> from sk_entity.inspection import effective_rank
     >>> frame = pd.DataFrame({"x": [1.0, 2, 3], "y": [2.0, 4, 6]}, index=list("abc"))
-    >>> effective_rank(EmbeddingTable.from_frame(frame, "on a line"))
+    >>> round(effective_rank(EmbeddingTable.from_frame(frame, "on a line")), 6)
     1.0
     """
     vectors, weight = _points(table)

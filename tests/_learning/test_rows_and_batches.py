@@ -1,5 +1,7 @@
 """Merging rows, slicing batches, scaling numbers, choosing sizes."""
 
+import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -66,8 +68,34 @@ def test_batches_cover_every_row_once_in_a_new_order_each_epoch():
     for epoch in epochs:
         assert sorted(epoch.tolist()) == list(range(10))
     assert epochs[0].tolist() != epochs[1].tolist()
-    in_order = BatchIterator(make_tensors(), 4)
-    assert [len(target) for _, (target, *_) in in_order] == [4, 4, 2]
+
+
+class Ragged(TensorRows):
+    """Rows that come in chunks of any size."""
+
+    def shuffled(self, size, generator):
+        start = 0
+        for n in itertools.cycle([3, 0, 50, 1, 7]):
+            if start >= len(self):
+                return
+            yield self.cut(slice(start, start + n))
+            start += n
+
+
+@pytest.mark.parametrize("source", [TensorRows, Ragged])
+@pytest.mark.parametrize("size", [1, 2, 7, 40, 99, 100, 200])
+@pytest.mark.parametrize("n_rows", [1, 2, 39, 41, 99, 100])
+def test_batches_of_an_epoch_are_of_equal_size_but_for_one_row(n_rows, size, source):
+    rows = source(**vars(make_tensors(n_rows)))
+    batches = list(BatchIterator(rows, size))
+    sizes = [len(target) for _, (target, *_) in batches]
+    assert len(sizes) == math.ceil(n_rows / size)
+    assert max(sizes) <= min(size, min(sizes) + 1)
+    for name, found in (
+        ("codes", torch.cat([inputs["codes"] for inputs, _ in batches])),
+        ("target", torch.cat([target for _, (target, *_) in batches])),
+    ):
+        torch.testing.assert_close(found, getattr(rows, name))
 
 
 def test_masking_replaces_a_share_of_the_codes_by_unknown():
