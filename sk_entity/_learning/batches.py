@@ -128,7 +128,7 @@ class RowSource(Protocol):
     def shuffled(
         self, size: int, generator: torch.Generator | None
     ) -> Iterator[TensorRows]:
-        """Return all rows, ``size`` at a time; None keeps their order."""
+        """Return all rows, about ``size`` at a time; None keeps their order."""
         ...
 
     def sample(self, most: int, generator: torch.Generator) -> TensorRows:
@@ -162,7 +162,7 @@ class SpooledRows(Dataset[Any]):
     def shuffled(
         self, size: int, generator: torch.Generator | None
     ) -> Iterator[TensorRows]:
-        """Return all rows, ``size`` at a time; None keeps their order."""
+        """Return all rows, about ``size`` at a time; None keeps their order."""
         starts = torch.arange(0, len(self), _BLOCK)
         if generator is not None:
             starts = starts[torch.randperm(len(starts), generator=generator)]
