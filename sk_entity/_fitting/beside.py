@@ -20,7 +20,7 @@ from sk_entity._features import (
 from sk_entity._fitting.coordinates import Coordinates, Predictions, choose_coordinates
 from sk_entity._fitting.earned import keep_what_earns_it
 from sk_entity._fitting.plan import Plan
-from sk_entity._fitting.trial import COSTS_LITTLE, EARNS, trial_rows
+from sk_entity._fitting.trial import CLEARLY, COSTS_LITTLE, trial_rows
 from sk_entity._learned import Learned
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def learn_beside(
     if len(judges):
         lookup = Lookup(trained.tables, plan.layout.table_of, extras, coordinates.shown)
         # Of numbers alone, a booster may make as much itself.
-        least = COSTS_LITTLE if coordinates.some_speak else EARNS
+        least = COSTS_LITTLE if coordinates.some_speak else CLEARLY
         extras, tried = keep_what_earns_it(
             plan, rows, evidence, lookup, judges, seed, least
         )
