@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from sk_entity import EntityEmbeddingEncoder
 from sk_entity._choices import Choice
 from sk_entity._features import Folds
+from sk_entity._fitting.coordinates import _some_speak
 from sk_entity._fitting.copies import find_copies
 from sk_entity._fitting.folds import check_folds
 from sk_entity._fitting.trees import Trees
@@ -475,12 +477,22 @@ def test_a_prediction_of_numbers_alone_must_be_better_than_a_booster_s():
         with pytest.warns(SilentColumnsWarning):
             encoder.fit(X, y)
         told = encoder.choices_.set_index("what").loc["prediction"]
-        assert (told["kept"], told["z"] >= 2) == (kept, kept == "yes")
+        assert (told["kept"], told["z"] >= 4) == (kept, kept == "yes")
         assert ("prediction" in encoder.feature_groups_) == (kept == "yes")
         # Where categories speak, it stays unless it costs.
         speaks = y + X["noise"].str[-1].astype(float)
         encoder = EntityEmbeddingEncoder(random_state=0).fit(X, speaks)
         assert "prediction" in encoder.feature_groups_
+
+
+@pytest.mark.parametrize(
+    ("clearest", "of", "speaks"),
+    [(3.2, 2, True), (2.9, 2, False), (3.4, 20, False), (3.9, 20, True)],
+)
+def test_the_clearest_of_many_must_be_clearer(clearest, of, speaks):
+    """Of 20 columns of noise one reached 3.4 standard errors, and all were output."""
+    plan = SimpleNamespace(objective=SimpleNamespace(is_squared=True))
+    assert _some_speak(plan, [clearest, *[0.0] * (of - 1)]) is speaks
 
 
 def test_columns_that_all_say_nothing_have_no_vectors(tmp_path):

@@ -187,9 +187,9 @@ class BatchIterator:
     are taken a chunk of batches at a time: what an operation costs by itself is then
     paid once a chunk.
 
-    The sizes of batches differ by one row at most. What was left over for a last batch
-    of a few rows would move weights as far as any other, and tell Adam, for long, of
-    gradients far larger than those to come.
+    The sizes of batches differ by one row at most. A last batch of the few rows
+    left over would move weights as far as any other, by a gradient that is mostly
+    chance.
 
     Parameters
     ----------
